@@ -1,0 +1,54 @@
+"""The table of commands and the exit codes.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 gate failed, 4 gate inconclusive, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from custodiet._version import __version__
+from custodiet.errors import CustodietError
+
+__all__ = ["app", "main"]
+
+app = App(
+    name="custodiet",
+    version=__version__,
+    help="Train language models and find out what the training put into them.",
+    help_format="plaintext",
+)
+app.command("custodiet.cli.audit:audit", name="audit")
+app.command("custodiet.cli.train:train", name="train")
+app.command("custodiet.cli.forecast:forecast", name="forecast")
+app.command("custodiet.cli.verify_mask:verify_mask", name="verify-mask")
+app.command("custodiet.cli.report:report", name="report")
+app.command("custodiet.cli.runs:app", name="runs")
+app.command("custodiet.cli.study:app", name="study")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and leave with an exit code; a user's mistake never prints a traceback."""
+    code = 0
+    try:
+        app(argv, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        print(f"custodiet: {_one_line(error)}\nTry: custodiet --help", file=sys.stderr)
+        code = 2
+    except CustodietError as error:
+        print(f"custodiet: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("custodiet: interrupted; what was finished is kept, continue with --resume", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    sys.exit(code)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,61 @@
+"""The record of a study: claims, each with what was published and what was measured here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from custodiet.records.base import Environment, Part, Record
+
+__all__ = ["Claim", "StudyRecord", "judge_claim"]
+
+Verdict = Literal["reproduced", "not reproduced", "inconclusive", "new"]
+
+
+class Claim(Part):
+    """One claim; its tolerance stands beside it and the verdict follows from it."""
+
+    name: str
+    unit: str
+    published: float | None
+    source: str
+    tolerance: tuple[float, float] | None
+    """closed interval in which `measured` reproduces the claim"""
+    measured: float | None
+    low: float | None
+    high: float | None
+    verdict: Verdict
+
+
+class StudyRecord(Record):
+    """A study that ran."""
+
+    schema_id: Literal["custodiet.study/1"] = Field(default="custodiet.study/1", alias="schema")
+    study: str
+    title: str
+    created_utc: str
+    seed: int
+    elapsed_s: float
+    environment: Environment
+    claims: list[Claim]
+
+
+def judge_claim(
+    *, tolerance: tuple[float, float] | None, measured: float | None, low: float | None, high: float | None
+) -> Verdict:
+    """Verdict of a claim: reproduced when the interval lies inside the tolerance, not reproduced when it excludes it.
+
+    Without a published tolerance the claim is new; without a measured value it is inconclusive. A value without an
+    interval is treated as exact.
+    """
+    if tolerance is None:
+        return "new"
+    if measured is None:
+        return "inconclusive"
+    bottom, top = (measured if low is None else low), (measured if high is None else high)
+    if bottom >= tolerance[0] and top <= tolerance[1]:
+        return "reproduced"
+    if top < tolerance[0] or bottom > tolerance[1]:
+        return "not reproduced"
+    return "inconclusive"

@@ -1,0 +1,1 @@
+"""The studies: thin callers of the rooms below, and the embedded default job of `custodiet audit`."""

@@ -1,0 +1,37 @@
+"""The studies that this version can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from custodiet.records.study import StudyRecord
+
+__all__ = ["STUDIES", "Study"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """An entry of the catalogue; the code behind it is imported when it runs."""
+
+    title: str
+    summary: str
+    function: str
+    """module:function, called with folder, seed, command and on_progress"""
+
+    def load(self) -> Callable[..., StudyRecord]:
+        """Import the function that runs the study."""
+        module, _, name = self.function.partition(":")
+        loaded: Any = getattr(import_module(module), name)
+        return loaded
+
+
+STUDIES: dict[str, Study] = {
+    "goldfish": Study(
+        title="Goldfish loss",
+        summary="Dropping a fourth of the targets stops verbatim extraction at equal loss; membership still shows.",
+        function="custodiet.studies.goldfish:run_goldfish_study",
+    ),
+}
