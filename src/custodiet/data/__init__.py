@@ -1,0 +1,1 @@
+"""Corpora, tokenizers, packing, canaries and masks; imports no torch."""

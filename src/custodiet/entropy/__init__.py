@@ -1,0 +1,1 @@
+"""Shannon's measures and n-gram models; imports no torch."""

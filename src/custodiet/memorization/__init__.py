@@ -1,0 +1,1 @@
+"""Extraction, membership, exposure, bits, forecast: what a model kept of its text."""

@@ -1,0 +1,1 @@
+"""The Adam family and schedules."""
