@@ -1,0 +1,152 @@
+"""Models behind the protocol `TargetScorer`: one pass of the body, the head in row chunks.
+
+Shape suffixes: B rows, T positions, N positions of all rows, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from custodiet.base.protocols import TargetScores
+from custodiet.errors import InputError
+from custodiet.nn.gpt import GPT
+
+__all__ = ["GPTScorer", "TransformersScorer"]
+
+
+class _Head(Protocol):
+    def __call__(self, hidden: Tensor, /) -> Tensor: ...
+
+
+class _ChunkedScorer:
+    """Everything but the body: chunks of logits, float32 log-softmax, moments over the vocabulary."""
+
+    vocab_size: int
+    context_length: int
+    device: torch.device
+
+    @torch.inference_mode()
+    def score_targets(
+        self, tokens_BT: NDArray[np.int64], *, lengths_B: NDArray[np.int64] | None = None, chunk: int = 256
+    ) -> TargetScores:
+        """See `custodiet.base.protocols.TargetScorer`."""
+        tokens_BT = np.ascontiguousarray(tokens_BT, dtype=np.int64)
+        B, T = tokens_BT.shape
+        if T > self.context_length:
+            raise InputError("rows are longer than the model's context", expected=self.context_length, got=T)
+        if T < 2:
+            raise InputError("rows without a target", expected="at least 2 tokens", got=T)
+        if tokens_BT.size and (tokens_BT.min() < 0 or tokens_BT.max() >= self.vocab_size):
+            raise InputError(
+                "a token is outside the model's vocabulary",
+                expected=f"[0, {self.vocab_size})",
+                got=int(tokens_BT.max()),
+                hint="Is this the tokenizer that the model was trained with?",
+            )
+        moved = torch.from_numpy(tokens_BT).to(self.device)
+        lengths = None if lengths_B is None else torch.from_numpy(np.asarray(lengths_B)).to(self.device)
+        source, head = self._body(moved, lengths)
+        targets = moved[:, 1:].reshape(-1)
+        out = [np.empty(B * (T - 1), dtype) for dtype in (np.float32, np.int64, np.bool_, np.float32, np.float32)]
+        for start in range(0, len(targets), chunk):
+            part = slice(start, start + chunk)
+            for array, values in zip(out, _measure(head(source[part]).float(), targets[part]), strict=True):
+                array[part] = values.cpu().numpy()
+        logprob, argmax, tied, mean, variance = (array.reshape(B, T - 1) for array in out)
+        return TargetScores(logprob_BT=logprob, argmax_BT=argmax, tied_BT=tied, mean_BT=mean, variance_BT=variance)
+
+    def _body(self, tokens_BT: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, _Head]:
+        """Rows to feed the head with, (B * (T - 1), ...), and the head."""
+        raise TypeError("_ChunkedScorer is abstract: use GPTScorer or TransformersScorer")
+
+
+def _measure(logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    best, argmax = logits_NV.max(dim=1)
+    tied = (logits_NV == best.unsqueeze(1)).sum(dim=1) > 1
+    logprob = torch.log_softmax(logits_NV, dim=1)
+    prob = logprob.exp()
+    safe = torch.where(prob > 0, logprob, 0.0)
+    mean = (prob * safe).sum(dim=1)
+    variance = (prob * (safe - mean.unsqueeze(1)).square()).sum(dim=1)
+    return logprob.gather(1, targets_N.unsqueeze(1)).squeeze(1), argmax, tied, mean, variance
+
+
+class GPTScorer(_ChunkedScorer):
+    """Scores targets with our own GPT.
+
+    Args:
+        model: the GPT, in evaluation or training mode (it has no dropout).
+        dtype: of the products; log-probabilities are always float32.
+    """
+
+    def __init__(self, model: GPT, *, dtype: torch.dtype = torch.float32) -> None:
+        self.model = model
+        self.vocab_size = model.config.vocab_size
+        self.context_length = model.config.context_length
+        self.device = next(model.parameters()).device
+        self.dtype = dtype
+
+    def _body(self, tokens_BT: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, _Head]:
+        with _autocast(self.device, self.dtype):
+            hidden = self.model.forward_hidden(tokens_BT[:, :-1])
+        weight = self.model.head_VD
+        return hidden.float().reshape(-1, hidden.shape[-1]), lambda rows: rows @ weight.T
+
+
+class TransformersScorer(_ChunkedScorer):
+    """Scores targets with a causal language model of `transformers`.
+
+    The body runs once and the head in chunks where that gives the model's own logits (measured at construction on a few
+    tokens: soft-capping or scaling after the head show there); elsewhere the model's logits are taken row by row.
+
+    Args:
+        model: a causal language model in evaluation mode, on its device and in its dtype.
+        context_length: largest number of tokens per row.
+    """
+
+    def __init__(self, model: Any, *, context_length: int) -> None:
+        self.model = model
+        self.vocab_size = int(model.config.get_text_config().vocab_size)
+        self.context_length = context_length
+        self.device = next(model.parameters()).device
+        self.splits_head = self._head_is_separate()
+
+    @torch.inference_mode()
+    def _head_is_separate(self) -> bool:
+        head = self.model.get_output_embeddings()
+        body = getattr(self.model, self.model.base_model_prefix, None)
+        if head is None or body is None or body is self.model:
+            return False
+        tokens = torch.arange(min(8, self.vocab_size), device=self.device).unsqueeze(0) % self.vocab_size
+        whole = self.model(input_ids=tokens, use_cache=False).logits.float()
+        with contextlib.suppress(AttributeError, TypeError):
+            parts = head(body(input_ids=tokens, use_cache=False).last_hidden_state).float()
+            # large logits are what soft-capping changes, so the comparison is on the logits scaled up as well
+            return parts.shape == whole.shape and torch.equal(parts, whole) and not self._caps_logits()
+        return False
+
+    def _caps_logits(self) -> bool:
+        config = self.model.config.get_text_config()
+        return getattr(config, "final_logit_softcapping", None) is not None
+
+    def _body(self, tokens_BT: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, _Head]:
+        inputs = tokens_BT[:, :-1]
+        mask = torch.ones_like(inputs)
+        if self.splits_head:
+            body = getattr(self.model, self.model.base_model_prefix)
+            hidden = body(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
+            return hidden.reshape(-1, hidden.shape[-1]), self.model.get_output_embeddings()
+        rows = [
+            self.model(input_ids=row.unsqueeze(0), use_cache=False).logits[0, :, : self.vocab_size] for row in inputs
+        ]
+        return torch.cat(rows), lambda logits: logits
+
+
+def _autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
+    return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype=dtype)
