@@ -24,7 +24,9 @@ from custodiet.base.gates import Gate
 from custodiet.base.stats import bootstrap, estimate_proportion
 from custodiet.data.embedded import DefaultSplit, build_default_split
 from custodiet.data.goldfish_mask import goldfish_mask_numpy, key_collapse_share
-from custodiet.errors import CustodietError, UsageError
+from custodiet.errors import CustodietError
+from custodiet.memorization.forecast import estimate_forecast
+from custodiet.memorization.gating import judge_gates
 from custodiet.records.audit import (
     ArmRecord,
     AuditRecord,
@@ -35,6 +37,7 @@ from custodiet.records.audit import (
     MaskRecord,
 )
 from custodiet.records.base import Environment, Measurement
+from custodiet.records.files import atomic_path
 from custodiet.records.run_folder import RunFolder
 from custodiet.studies.arm_process import run_arm_processes
 
@@ -119,7 +122,7 @@ def run_default_job(
     """
     started = time.monotonic()
     progress: Progress = on_progress or (lambda task, done, total, note: None)
-    folder.begin(_config_for_folder(config, folder))
+    folder.begin({"job": "default", **asdict(replace(config, num_workers=None))})
     try:
         work = folder.path / "work"
         work.mkdir(exist_ok=True)
@@ -150,13 +153,6 @@ def run_default_job(
         raise
     folder.finish("done", title=record.title, headline=_headline(record))
     return record
-
-
-def judge_gates(record: AuditRecord, gates: Sequence[Gate]) -> AuditRecord:
-    """The record with the outcome of every gate."""
-    from custodiet.memorization.gating import judge_gates as judge
-
-    return judge(record, gates)
 
 
 def estimate_default_job_cost(config: DefaultJobConfig) -> dict[str, Any]:
@@ -206,19 +202,6 @@ def estimate_default_job_cost(config: DefaultJobConfig) -> dict[str, Any]:
     }
 
 
-def _config_for_folder(config: DefaultJobConfig, folder: RunFolder) -> dict[str, Any]:
-    wanted = {"job": "default", **asdict(replace(config, num_workers=None))}
-    if folder.config_json.exists() and (found := folder.read_config()) != wanted:
-        different = [key for key in wanted if found.get(key) != wanted[key]]
-        raise UsageError(
-            f"run {folder.path} was started with another recipe",
-            expected=", ".join(f"{key}={found.get(key)!r}" for key in different),
-            got=", ".join(f"{key}={wanted[key]!r}" for key in different),
-            hint="Resume with the same options, or name another --out.",
-        )
-    return wanted
-
-
 def _assemble(
     config: DefaultJobConfig, split: DefaultSplit, *, work: Path, folder: RunFolder, elapsed_s: float, command: str
 ) -> AuditRecord:
@@ -235,8 +218,6 @@ def _assemble(
     if environment is None:
         raise CustodietError("no arm finished")
     rows = pl.concat(frames)
-    from custodiet.records.files import atomic_path
-
     with atomic_path(folder.rows_parquet) as temporary:
         rows.write_parquet(temporary)
     return AuditRecord(
@@ -327,8 +308,6 @@ def _summarize_mask(config: DefaultJobConfig, split: DefaultSplit) -> MaskRecord
 
 
 def _make_forecast(split: DefaultSplit, work: Path, *, num_params: int) -> ForecastRecord:
-    from custodiet.memorization.forecast import estimate_forecast
-
     measured = json.loads((work / "cross_entropy" / "arm.json").read_text(encoding="utf-8"))["reference"]
     return estimate_forecast(
         num_params=num_params,
