@@ -1,0 +1,253 @@
+"""Figures as inline SVG: the same bytes for the same numbers, colors from the page's light or dark palette."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
+from custodiet.records.base import Measurement
+
+__all__ = [
+    "plot_accuracy",
+    "plot_bits",
+    "plot_curves",
+    "plot_exposure",
+    "plot_extraction",
+    "plot_forecast",
+    "plot_membership",
+]
+
+INK, MUTED, GRID, CONTROL = "#010101", "#020202", "#030303", "#040404"
+SERIES = ("#0a0001", "#0a0002", "#0a0003", "#0a0004")
+PALETTE = {INK: "--ink", MUTED: "--muted", GRID: "--rule", CONTROL: "--control"} | {
+    color: f"--series-{index + 1}" for index, color in enumerate(SERIES)
+}
+"""stand-in color -> CSS variable that replaces it in the SVG"""
+RC: dict[str, Any] = {
+    "svg.hashsalt": "custodiet",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "text.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+MARKERS = "osD^"
+
+
+class _Canvas:
+    axes: Axes
+    svg: str = ""
+
+
+@contextmanager
+def _figure(title: str, *, width: float = 6.4, height: float = 3.4) -> Iterator[_Canvas]:
+    canvas = _Canvas()
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        canvas.axes = figure.subplots()
+        yield canvas
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    canvas.svg = _for_page(buffer.getvalue(), title)
+
+
+def _for_page(svg: str, title: str) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{title}" preserveAspectRatio="xMidYMid meet"', 1)
+    for color, variable in PALETTE.items():
+        svg = svg.replace(color, f"var({variable})")
+    svg = svg.replace("font: 10px 'DejaVu Sans', 'Bitstream Vera Sans'", "font: 10px")
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def _series(axes: Axes, points: Sequence[tuple[float, Measurement]], *, index: int, label: str, dashed: bool = False) -> None:
+    known = [(x, one) for x, one in points if one.value is not None]
+    if not known:
+        return
+    color = SERIES[index % len(SERIES)]
+    x = [place for place, _ in known]
+    y = [one.value or 0.0 for _, one in known]
+    low = [one.value - one.low if one.value is not None and one.low is not None else 0.0 for _, one in known]
+    high = [one.high - one.value if one.value is not None and one.high is not None else 0.0 for _, one in known]
+    axes.errorbar(
+        x,
+        y,
+        yerr=[[max(0.0, one) for one in low], [max(0.0, one) for one in high]],
+        color=color,
+        marker=MARKERS[index % len(MARKERS)],
+        markersize=5,
+        linewidth=1.8,
+        elinewidth=1.1,
+        capsize=2.5,
+        linestyle="--" if dashed else "-",
+        label=label,
+    )
+
+
+def _control(axes: Axes, one: Measurement, label: str) -> None:
+    if one.value is None:
+        return
+    if one.low is not None and one.high is not None:
+        axes.axhspan(one.low, one.high, color=CONTROL, alpha=0.18, linewidth=0)
+    axes.axhline(one.value, color=CONTROL, linewidth=1.2, linestyle=":", label=label)
+
+
+def _repeats_axis(axes: Axes, repeats: Sequence[int | None]) -> None:
+    if any(value is not None for value in repeats):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([value for value in repeats if value])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+        axes.minorticks_off()
+        axes.set_xlabel("times the passage stands in the training text")
+    else:
+        axes.set_xticks([1], ["all documents"])
+        axes.set_xlim(0.5, 1.5)
+
+
+def _name(arm: str) -> str:
+    return arm.replace("_", " ")
+
+
+def plot_extraction(record: AuditRecord) -> str:
+    """Greedy 50-token extraction by repeats, controls as a band."""
+    with _figure("Extraction by repeats") as canvas:
+        axes = canvas.axes
+        repeats: list[int | None] = []
+        for index, (name, arm) in enumerate(record.arms.items()):
+            _series(axes, [(one.repeats or 1, one.rate) for one in arm.extraction_50], index=index, label=_name(name))
+            repeats = [one.repeats for one in arm.extraction_50]
+        _control(axes, next(iter(record.arms.values())).control_extraction_50, "never-trained controls")
+        _repeats_axis(axes, repeats)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylabel("reproduced word for word")
+        axes.legend(loc="upper left")
+    return canvas.svg
+
+
+def plot_accuracy(arm: ArmRecord) -> str:
+    """Token accuracy on kept and dropped targets of a goldfish arm."""
+    with _figure("Token accuracy on kept and dropped targets") as canvas:
+        axes = canvas.axes
+        for index, (label, pick) in enumerate((("targets in the loss", "kept_targets"), ("dropped targets", "dropped_targets"))):
+            points = [(one.repeats or 1, getattr(one, pick)) for one in arm.token_accuracy if getattr(one, pick)]
+            _series(axes, points, index=index, label=label, dashed=index == 1)
+        if arm.control_token_accuracy is not None:
+            _control(axes, arm.control_token_accuracy.all_targets, "never-trained controls")
+        _repeats_axis(axes, [one.repeats for one in arm.token_accuracy])
+        axes.set_ylim(0, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_ylabel("greedy choice is the true token")
+        axes.legend(loc="upper left")
+    return canvas.svg
+
+
+def plot_membership(record: AuditRecord) -> str:
+    """AUC of the loss attack by repeats."""
+    with _figure("Membership inference by repeats") as canvas:
+        axes = canvas.axes
+        repeats: list[int | None] = []
+        for index, (name, arm) in enumerate(record.arms.items()):
+            buckets = arm.membership["loss"].by_repeats
+            _series(axes, [(one.repeats or 1, one.auc) for one in buckets], index=index, label=f"{_name(name)}, loss attack")
+            repeats = [one.repeats for one in buckets]
+        axes.axhline(0.5, color=CONTROL, linewidth=1.2, linestyle=":", label="guessing")
+        _repeats_axis(axes, repeats)
+        axes.set_ylim(0.3, 1.03)
+        axes.set_ylabel("area under the ROC curve")
+        axes.legend(loc="lower right")
+    return canvas.svg
+
+
+def plot_bits(record: AuditRecord) -> str:
+    """Memorized bits per document by repeats."""
+    with _figure("Memorized bits by repeats") as canvas:
+        axes = canvas.axes
+        repeats: list[int | None] = []
+        for index, (name, arm) in enumerate(record.arms.items()):
+            buckets = arm.memorized_bits_by_repeats
+            points = [(one.repeats or 1, one.member_minus_control) for one in buckets]
+            _series(axes, points, index=index, label=_name(name))
+            repeats = [one.repeats for one in buckets]
+        axes.axhline(0, color=CONTROL, linewidth=1.2, linestyle=":", label="never-trained controls")
+        _repeats_axis(axes, repeats)
+        axes.set_ylabel("bits per passage above controls")
+        axes.legend(loc="upper left")
+    return canvas.svg
+
+
+def plot_exposure(record: AuditRecord) -> str:
+    """Exposure of canaries by repeats; 0 are those that the coin left out."""
+    with _figure("Canary exposure by repeats") as canvas:
+        axes = canvas.axes
+        ticks: list[int] = []
+        for index, (name, arm) in enumerate(record.arms.items()):
+            ticks = [one.repeats for one in arm.exposure_by_repeats]
+            points = [
+                (place + 0.08 * index, one.exposure_bits) for place, one in enumerate(arm.exposure_by_repeats)
+            ]
+            _series(axes, points, index=index, label=_name(name))
+        axes.set_xticks(range(len(ticks)), ["left out" if value == 0 else f"{value}×" for value in ticks])
+        axes.set_xlabel("times the canary stands in the training text")
+        axes.set_ylabel("exposure in bits")
+        axes.legend(loc="upper left")
+    return canvas.svg
+
+
+def plot_curves(record: AuditRecord) -> str:
+    """Validation loss against supervised tokens."""
+    with _figure("Validation loss during training") as canvas:
+        axes = canvas.axes
+        for index, (name, arm) in enumerate(record.arms.items()):
+            if arm.training is None:
+                continue
+            points = [
+                (tokens / 1e6, Measurement(value=loss, num=1, why="a point of a curve"))
+                for tokens, loss, _, _ in arm.training.curve
+            ]
+            _series(axes, points, index=index, label=_name(name), dashed=index == 1)
+        axes.set_xlabel("supervised tokens, millions")
+        axes.set_ylabel("validation loss, nats per token")
+        axes.legend(loc="upper right")
+    return canvas.svg
+
+
+def plot_forecast(forecast: ForecastRecord) -> str:
+    """What the model could hold beside what the corpus holds."""
+    with _figure("Capacity against corpus", height=1.7) as canvas:
+        axes = canvas.axes
+        axes.grid(visible=False)
+        axes.barh(
+            ["the model\ncan hold", "the corpus\nholds"],
+            [forecast.capacity_bits / 1e6, forecast.corpus_bits / 1e6],
+            color=[SERIES[0], CONTROL],
+            height=0.55,
+        )
+        axes.set_xlabel("million bits")
+    return canvas.svg
