@@ -1,18 +1,18 @@
 """Every exception that custodiet raises on purpose.
 
-    CustodietError                 exit code 1; carries argument, expected, got and the next step
-    ├── UsageError                 exit code 2: what the user typed cannot mean anything here
-    │   └── MissingExtraError      an optional dependency is not installed
-    ├── InputError                 a file or a value that was handed in is not usable
-    │   ├── CorpusError            documents: missing, empty, binary, broken lines, wrong column
-    │   ├── TokenizerError         missing tokenizer, vocabulary mismatch
-    │   ├── ModelLoadError         truncated safetensors, pickle weights, unknown layout
-    │   └── CheckpointError        a checkpoint that cannot be continued from
-    ├── OutputError                a folder or file that cannot be written
-    ├── RecordError                a record on disk that does not match its schema
-    ├── TooFewSamplesError         a statistic was asked of too few samples
-    ├── NonFiniteLossError         training met NaN or infinity; the last good checkpoint is kept
-    └── GateError                  exit code 3 (failed) or 4 (inconclusive), raised after the record is written
+CustodietError                 exit code 1; carries argument, expected, got and the next step
+├── UsageError                 exit code 2: what the user typed cannot mean anything here
+│   └── MissingExtraError      an optional dependency is not installed
+├── InputError                 a file or a value that was handed in is not usable
+│   ├── CorpusError            documents: missing, empty, binary, broken lines, wrong column
+│   ├── TokenizerError         missing tokenizer, vocabulary mismatch
+│   ├── ModelLoadError         truncated safetensors, pickle weights, unknown layout
+│   └── CheckpointError        a checkpoint that cannot be continued from
+├── OutputError                a folder or file that cannot be written
+├── RecordError                a record on disk that does not match its schema
+├── TooFewSamplesError         a statistic was asked of too few samples
+├── NonFiniteLossError         training met NaN or infinity; the last good checkpoint is kept
+└── GateError                  exit code 3 (failed) or 4 (inconclusive), raised after the record is written
 """
 
 from __future__ import annotations

@@ -51,7 +51,10 @@ def parse_gate(expression: str) -> Gate:
         raise UsageError("--fail-if has no number", expected="a finite number", got=repr(match["number"]), hint=hint)
     _split(match["path"])
     return Gate(
-        path=match["path"], operator=cast(Operator, match["operator"]), threshold=threshold, expression=expression.strip()
+        path=match["path"],
+        operator=cast(Operator, match["operator"]),
+        threshold=threshold,
+        expression=expression.strip(),
     )
 
 
@@ -78,7 +81,9 @@ def resolve_path(record: Mapping[str, Any], path: str) -> Any:
     for name, selectors in _split(path):
         if not isinstance(here, Mapping) or name not in here:
             there = ", ".join(map(str, here)) if isinstance(here, Mapping) else type(here).__name__
-            raise UsageError(f"gate path {path!r} has no {name!r}", expected=f"at {walked or 'the top'} one of: {there}")
+            raise UsageError(
+                f"gate path {path!r} has no {name!r}", expected=f"at {walked or 'the top'} one of: {there}"
+            )
         here = here[name]
         walked = f"{walked}.{name}".lstrip(".")
         for selector in selectors:

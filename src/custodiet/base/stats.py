@@ -272,7 +272,9 @@ def estimate_tpr_at_fpr(
     x, y = np.asarray(positive, dtype=np.float64), np.asarray(negative, dtype=np.float64)
     needed = math.ceil(1 / fpr - 1e-9)
     if y.size < needed:
-        return Estimate(None, None, None, x.size, f"{y.size} controls cannot resolve {fpr:.1%} FPR; {needed} are needed")
+        return Estimate(
+            None, None, None, x.size, f"{y.size} controls cannot resolve {fpr:.1%} FPR; {needed} are needed"
+        )
     if x.size == 0:
         return Estimate(None, None, None, 0, "there is no member")
     allowed = math.floor(fpr * y.size + 1e-9)

@@ -50,9 +50,13 @@ def forecast(
         print_json({"schema": "custodiet.forecast/1", **record.model_dump(mode="json")})
         return
     print(record.reading)
-    print(f"capacity     {record.capacity_bits:,.0f} bits ({record.bits_per_param} bits/parameter: "
-          f"{record.bits_per_param_source})")
-    print(f"corpus       {record.corpus_bits:,.0f} bits in {record.num_corpus_tokens:,} tokens ({record.corpus_bits_source})")
+    print(
+        f"capacity     {record.capacity_bits:,.0f} bits ({record.bits_per_param} bits/parameter: "
+        f"{record.bits_per_param_source})"
+    )
+    print(
+        f"corpus       {record.corpus_bits:,.0f} bits in {record.num_corpus_tokens:,} tokens ({record.corpus_bits_source})"
+    )
     print(f"corpus/capacity {record.corpus_over_capacity:.3g}, tokens per parameter {record.tokens_per_param:.3g}")
     if record.membership_f1 is not None:
         print(f"membership F1 of a loss threshold {record.membership_f1:.3f} ({record.membership_f1_source})")

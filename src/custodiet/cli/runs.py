@@ -75,7 +75,11 @@ def show(run: str, /, *, root: Path = Path("runs"), json: JsonFlag = False) -> N
 
 @app.command
 def rm(
-    run: str, /, *, root: Path = Path("runs"), yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative=())] = False
+    run: str,
+    /,
+    *,
+    root: Path = Path("runs"),
+    yes: Annotated[bool, Parameter(name=["--yes", "-y"], negative=())] = False,
 ) -> None:
     """Remove one run folder.
 

@@ -206,7 +206,9 @@ def effective_drop_rate(keep: ArrayLike, segments: ArrayLike | None = None) -> t
         (number dropped, number eligible).
     """
     kept = np.atleast_2d(np.asarray(keep, dtype=bool))
-    pieces = np.zeros(kept.shape, np.int64) if segments is None else np.atleast_2d(np.asarray(segments)).astype(np.int64)
+    pieces = (
+        np.zeros(kept.shape, np.int64) if segments is None else np.atleast_2d(np.asarray(segments)).astype(np.int64)
+    )
     eligible = (_place_in_document(pieces) > 0) & (pieces >= 0)
     return int((~kept & eligible).sum()), int(eligible.sum())
 

@@ -79,9 +79,7 @@ class GramSet:
         return self._documents[self._owner[index]][start : start + self.n]
 
 
-def ngram_overlap(
-    documents: Sequence[Tokens], reference: Iterable[Tokens], *, n: int = DEFAULT_N
-) -> NDArray[np.bool_]:
+def ngram_overlap(documents: Sequence[Tokens], reference: Iterable[Tokens], *, n: int = DEFAULT_N) -> NDArray[np.bool_]:
     """Which documents share an n-gram with any reference document.
 
     Args:

@@ -206,7 +206,9 @@ def _find_files(paths: Sequence[Path | str]) -> list[tuple[Path, str]]:
         if path.is_dir():
             inside = [one for one in sorted(path.rglob("*")) if one.is_file() and one.name.endswith(SUFFIXES)]
             if not inside:
-                raise CorpusError(f"folder {path} holds no documents", expected="files ending in " + ", ".join(SUFFIXES))
+                raise CorpusError(
+                    f"folder {path} holds no documents", expected="files ending in " + ", ".join(SUFFIXES)
+                )
             found += [(one, one.relative_to(path.parent).as_posix()) for one in inside]
         elif not path.exists():
             raise CorpusError(f"{path} does not exist")

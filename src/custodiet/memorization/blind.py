@@ -36,7 +36,9 @@ def estimate_blind_auc(
         Das, Zhang & Tramer 2024, arXiv 2406.16201: blind baselines beat the attacks on common test sets.
     """
     if min(len(members), len(controls)) < MIN_PER_SIDE:
-        return Estimate(None, None, None, len(members) + len(controls), f"fewer than {MIN_PER_SIDE} documents on a side")
+        return Estimate(
+            None, None, None, len(members) + len(controls), f"fewer than {MIN_PER_SIDE} documents on a side"
+        )
     documents = [_features(tokens) for tokens in (*members, *controls)]
     labels = np.r_[np.ones(len(members), dtype=bool), np.zeros(len(controls), dtype=bool)]
     fold = numpy_rng(seed, "blind").permutation(len(documents)) % folds

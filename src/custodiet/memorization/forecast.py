@@ -34,7 +34,12 @@ def membership_f1_law(*, num_samples: float, num_params: int) -> float:
 
 
 def estimate_forecast(
-    *, num_params: int, corpus_bits: float, num_tokens: int, corpus_bits_source: str, bits_per_param: float = BITS_PER_PARAM
+    *,
+    num_params: int,
+    corpus_bits: float,
+    num_tokens: int,
+    corpus_bits_source: str,
+    bits_per_param: float = BITS_PER_PARAM,
 ) -> ForecastRecord:
     """Set a model's capacity beside what a corpus holds.
 

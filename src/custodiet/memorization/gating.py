@@ -12,7 +12,6 @@ from custodiet.records.base import Measurement
 __all__ = ["judge_gates"]
 
 
-
 def judge_gates(record: AuditRecord, gates: Sequence[Gate]) -> AuditRecord:
     """The record with the outcome of every gate.
 

@@ -258,9 +258,7 @@ def _add_generations(
     if len(head) + prefix + suffix > limit + 1:
         return
     chosen = [
-        index
-        for index, doc in enumerate(buffer)
-        if doc.id in generated and rows[index]["extraction_50"] is not None
+        index for index, doc in enumerate(buffer) if doc.id in generated and rows[index]["extraction_50"] is not None
     ]
     per_batch = max(1, settings.batch_tokens // (prefix + suffix + 1))
     for start in range(0, len(chosen), per_batch):

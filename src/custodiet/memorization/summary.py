@@ -191,9 +191,7 @@ def _membership(
             return Measurement.missing("there are no controls" if len(right) < MIN_CONTROLS else "there is no member")
         return Measurement.of(measure(left, right))
 
-    by_repeats = [
-        BucketMembership(repeats=repeats, auc=compare(frame, estimate_auc)) for repeats, frame in buckets
-    ]
+    by_repeats = [BucketMembership(repeats=repeats, auc=compare(frame, estimate_auc)) for repeats, frame in buckets]
     return MembershipRecord(
         auc=compare(members, estimate_auc),
         tpr_at_fpr_1pct=compare(members, estimate_tpr_at_fpr),

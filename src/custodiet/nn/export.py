@@ -101,7 +101,9 @@ def load_gpt(folder: Path) -> GPT:
         payload = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
     except FileNotFoundError as error:
-        raise ModelLoadError(f"{folder} is not a model", expected="config.json and model.safetensors", got=error) from None
+        raise ModelLoadError(
+            f"{folder} is not a model", expected="config.json and model.safetensors", got=error
+        ) from None
     except (SafetensorError, ValueError, OSError) as error:
         raise ModelLoadError(f"the weights in {folder} are damaged ({error})", hint="Copy the file again.") from None
     try:

@@ -38,7 +38,7 @@ class _ChunkedScorer:
         """See `custodiet.base.protocols.TargetScorer`."""
         tokens_BT = np.ascontiguousarray(tokens_BT, dtype=np.int64)
         B, T = tokens_BT.shape
-        if T > self.context_length:
+        if self.context_length < T:
             raise InputError("rows are longer than the model's context", expected=self.context_length, got=T)
         if T < 2:
             raise InputError("rows without a target", expected="at least 2 tokens", got=T)
@@ -53,12 +53,13 @@ class _ChunkedScorer:
         lengths = None if lengths_B is None else torch.from_numpy(np.asarray(lengths_B)).to(self.device)
         source, head = self._body(moved, lengths)
         targets = moved[:, 1:].reshape(-1)
-        out = [np.empty(B * (T - 1), dtype) for dtype in (np.float32, np.int64, np.bool_, np.float32, np.float32)]
-        for start in range(0, len(targets), chunk):
-            part = slice(start, start + chunk)
-            for array, values in zip(out, _measure(head(source[part]).float(), targets[part]), strict=True):
-                array[part] = values.cpu().numpy()
-        logprob, argmax, tied, mean, variance = (array.reshape(B, T - 1) for array in out)
+        parts = [
+            _measure(head(source[start : start + chunk]).float(), targets[start : start + chunk])
+            for start in range(0, len(targets), chunk)
+        ]
+        logprob, argmax, tied, mean, variance = (
+            torch.cat(column).view(B, T - 1).cpu().numpy() for column in zip(*parts, strict=True)
+        )
         return TargetScores(logprob_BT=logprob, argmax_BT=argmax, tied_BT=tied, mean_BT=mean, variance_BT=variance)
 
     def _body(self, tokens_BT: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, _Head]:

@@ -26,7 +26,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror})", hint="Name a folder that can be written.") from None
+        raise OutputError(
+            f"cannot write {path} ({error.strerror})", hint="Name a folder that can be written."
+        ) from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -37,7 +39,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror or error})", hint="The old file is untouched.") from None
+        raise OutputError(
+            f"cannot write {path} ({error.strerror or error})", hint="The old file is untouched."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -114,7 +114,9 @@ class RunIndex:
                     entry = _try_read(Path(path))
                     if entry is None:
                         continue
-                    connection.execute(f"insert or replace into runs ({COLUMNS}) values (?,?,?,?,?,?,?,?)", astuple(entry))
+                    connection.execute(
+                        f"insert or replace into runs ({COLUMNS}) values (?,?,?,?,?,?,?,?)", astuple(entry)
+                    )
                 entries.append(entry)
             return entries
 

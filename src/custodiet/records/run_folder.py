@@ -1,10 +1,10 @@
 """A run is a folder; the folder is the truth.
 
-    run.json          kind, status, times, title; written atomically at every change
-    config.json       what the run was asked to do; a resumed run must ask the same
-    record.json       the record, once the run is done
-    rows.parquet      per-sample rows
-    report.html, report.md
+run.json          kind, status, times, title; written atomically at every change
+config.json       what the run was asked to do; a resumed run must ask the same
+record.json       the record, once the run is done
+rows.parquet      per-sample rows
+report.html, report.md
 """
 
 from __future__ import annotations
@@ -147,7 +147,9 @@ class RunFolder:
         self._update(status=status, finished_utc=utc_now(), pid=None, title=title, headline=headline)
 
     def _update(self, **changes: Any) -> None:
-        self._write({**self.state(), **{key: value for key, value in changes.items() if value is not None or key == "pid"}})
+        self._write(
+            {**self.state(), **{key: value for key, value in changes.items() if value is not None or key == "pid"}}
+        )
 
     def _write(self, state: dict[str, Any]) -> None:
         write_text_atomic(self.run_json, json.dumps(state, indent=1) + "\n")

@@ -63,7 +63,9 @@ def _page(title: str, stamp: str, body: Iterable[str]) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>\n{CSS}\n</style></head><body><main>\n<h1>{escape(title)}</h1>\n"
-        f'<p class="stamp">{escape(stamp)}</p>\n' + "\n".join(part for part in body if part) + "\n</main></body></html>\n"
+        f'<p class="stamp">{escape(stamp)}</p>\n'
+        + "\n".join(part for part in body if part)
+        + "\n</main></body></html>\n"
     )
 
 
@@ -95,7 +97,9 @@ def render_html(record: AuditRecord) -> str:
             _examples(record.examples, record.redacted),
             _corpus(record),
             _environment(machine, record.command),
-            _section("Words", "<dl>" + "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in GLOSSARY.items()) + "</dl>"),
+            _section(
+                "Words", "<dl>" + "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in GLOSSARY.items()) + "</dl>"
+            ),
         ],
     )
 
@@ -108,7 +112,10 @@ def _overview(record: AuditRecord) -> str:
     arms = _arms(record)
     top = {name: max(arm.extraction_50, key=lambda one: one.repeats or 0, default=None) for name, arm in arms}
     lines: list[tuple[str, Callable[[str, ArmRecord], str]]] = [
-        ("Extracted, most repeats", lambda name, arm: _cell(None if (b := top[name]) is None else b.rate, percent=True)),
+        (
+            "Extracted, most repeats",
+            lambda name, arm: _cell(None if (b := top[name]) is None else b.rate, percent=True),
+        ),
         ("Extracted, all members", lambda _, arm: _cell(arm.extraction_50_pooled, percent=True)),
         ("Extracted, controls", lambda _, arm: _cell(arm.control_extraction_50, percent=True)),
         ("Membership AUC, loss", lambda _, arm: _cell(arm.membership["loss"].auc)),
@@ -197,7 +204,10 @@ def _generation(record: AuditRecord) -> str:
     if not any(arm.generation for _, arm in _arms(record)):
         return ""
     parts: list[str] = []
-    for title, field, digits in (("ROUGE-L", "rouge_l", 3), ("Normalized edit distance", "normalized_edit_distance", 3)):
+    for title, field, digits in (
+        ("ROUGE-L", "rouge_l", 3),
+        ("Normalized edit distance", "normalized_edit_distance", 3),
+    ):
         table = _bucket_table(
             record,
             lambda arm, field=field: [(one.repeats, getattr(one, field)) for one in arm.generation],
@@ -219,7 +229,10 @@ def _accuracy(record: AuditRecord) -> str:
         if not any(one.kept_targets is not None for one in arm.token_accuracy):
             continue
         rows = [
-            [repeats_label(one.repeats), *(_cell(pick, percent=True) for pick in (one.all_targets, one.kept_targets, one.dropped_targets))]
+            [
+                repeats_label(one.repeats),
+                *(_cell(pick, percent=True) for pick in (one.all_targets, one.kept_targets, one.dropped_targets)),
+            ]
             for one in arm.token_accuracy
         ]
         if arm.control_token_accuracy is not None:
@@ -240,7 +253,9 @@ def _accuracy(record: AuditRecord) -> str:
         lambda arm: None if arm.control_token_accuracy is None else arm.control_token_accuracy.all_targets,
         percent=True,
     )
-    return _section("Token accuracy", "<p>Share of suffix tokens that are the greedy choice, teacher-forced.</p>", plain, *parts)
+    return _section(
+        "Token accuracy", "<p>Share of suffix tokens that are the greedy choice, teacher-forced.</p>", plain, *parts
+    )
 
 
 def _membership(record: AuditRecord) -> str:
@@ -255,7 +270,9 @@ def _membership(record: AuditRecord) -> str:
         table = _bucket_table(
             record, lambda arm: [(one.repeats, one.auc) for one in arm.membership["loss"].by_repeats], lambda arm: None
         )
-        parts.insert(0, _figure(plots.plot_membership(record), "Each bucket against all controls, attack by loss.", table))
+        parts.insert(
+            0, _figure(plots.plot_membership(record), "Each bucket against all controls, attack by loss.", table)
+        )
     blind = next((arm.blind_baseline_auc for _, arm in _arms(record) if arm.blind_baseline_auc), None)
     note = ""
     if blind is not None and blind.value is not None and blind.low is not None and blind.high is not None:
@@ -281,7 +298,9 @@ def _bits(record: AuditRecord) -> str:
         for name, arm in _arms(record)
     )
     figure = ""
-    if any(one.member_minus_control.value is not None for _, arm in _arms(record) for one in arm.memorized_bits_by_repeats):
+    if any(
+        one.member_minus_control.value is not None for _, arm in _arms(record) for one in arm.memorized_bits_by_repeats
+    ):
         figure = _figure(plots.plot_bits(record), "Member mean less control mean, against an n-gram model.", table)
     return _section("Memorized bits", f"<p>Per passage, all members: {escape(pooled)}.</p>", figure)
 
@@ -338,7 +357,11 @@ def _forecast(record: AuditRecord) -> str:
     if one is None:
         return ""
     rows = [
-        ["Capacity", f"{one.capacity_bits:,.0f} bits", f"{one.num_params:,} parameters × {one.bits_per_param} ({one.bits_per_param_source})"],
+        [
+            "Capacity",
+            f"{one.capacity_bits:,.0f} bits",
+            f"{one.num_params:,} parameters × {one.bits_per_param} ({one.bits_per_param_source})",
+        ],
         ["Corpus", f"{one.corpus_bits:,.0f} bits", one.corpus_bits_source],
         ["Corpus over capacity", f"{one.corpus_over_capacity:.2f}", f"{one.num_corpus_tokens:,} tokens"],
         ["Tokens per parameter", f"{one.tokens_per_param:.2f}", ""],
@@ -356,7 +379,8 @@ def _examples(examples: Sequence[ExampleRecord], redacted: bool) -> str:
     if not examples:
         return ""
     rows = [
-        [arm_name(one.arm), one.document_id, repeats_label(one.repeats), f"{one.num_matching_tokens} of 50"] for one in examples
+        [arm_name(one.arm), one.document_id, repeats_label(one.repeats), f"{one.num_matching_tokens} of 50"]
+        for one in examples
     ]
     parts = [_table(["model", "document", "repeats", "tokens right from the start"], rows)]
     if redacted:
@@ -383,7 +407,9 @@ def _corpus(record: AuditRecord) -> str:
     ]
     notes = list(one.notes)
     if one.num_documents_too_short:
-        notes.append(f"{one.num_documents_too_short} documents are too short for extraction and were scored for loss only")
+        notes.append(
+            f"{one.num_documents_too_short} documents are too short for extraction and were scored for loss only"
+        )
     if one.coin_seed is not None:
         notes.append(f"members and controls were assigned by a coin with seed {one.coin_seed}")
     overlaps = [
@@ -391,16 +417,22 @@ def _corpus(record: AuditRecord) -> str:
         for name, measured in (("controls", one.control_overlap_13gram), ("validation", one.validation_overlap_13gram))
         if measured is not None
     ]
-    files = [[item.role, item.path, str(item.num_documents or "–"), str(item.num_skipped), item.sha256] for item in record.inputs]
+    files = [
+        [item.role, item.path, str(item.num_documents or "–"), str(item.num_skipped), item.sha256]
+        for item in record.inputs
+    ]
     mask = ""
     if record.mask is not None:
         found = record.mask
-        mask = f"<h3>Goldfish mask</h3><p>Strategy {escape(found.strategy)}, k = {found.k}, h = {found.h}, seed {found.seed}.</p>" + _table(
-            ["", "measured"],
-            [
-                ["dropped share of eligible targets", _cell(found.effective_drop_rate, digits=4)],
-                ["targets under one collapsed key", _cell(found.key_collapse_share, digits=5)],
-            ],
+        mask = (
+            f"<h3>Goldfish mask</h3><p>Strategy {escape(found.strategy)}, k = {found.k}, h = {found.h}, seed {found.seed}.</p>"
+            + _table(
+                ["", "measured"],
+                [
+                    ["dropped share of eligible targets", _cell(found.effective_drop_rate, digits=4)],
+                    ["targets under one collapsed key", _cell(found.key_collapse_share, digits=5)],
+                ],
+            )
         )
     return _section(
         "Corpus",
@@ -416,7 +448,11 @@ def _gates(record: AuditRecord) -> str:
     if not record.gates:
         return ""
     rows = [
-        [one.expression, f'<td class="{one.outcome if one.outcome != "inconclusive" else ""}">{one.outcome}</td>', one.reason]
+        [
+            one.expression,
+            f'<td class="{one.outcome if one.outcome != "inconclusive" else ""}">{one.outcome}</td>',
+            one.reason,
+        ]
         for one in record.gates
     ]
     return _section("Gates", _table(["fail if", "outcome", "measured"], rows))
@@ -424,7 +460,9 @@ def _gates(record: AuditRecord) -> str:
 
 def _environment(here: Environment, command: str) -> str:
     pairs = {key: value for key, value in here.model_dump().items() if value is not None}
-    items = "".join(f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>" for key, value in pairs.items())
+    items = "".join(
+        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>" for key, value in pairs.items()
+    )
     typed = f"<p><code>{escape(command)}</code></p>" if command else ""
     return _section("How this was run", typed, f"<dl>{items}</dl>")
 
@@ -445,7 +483,9 @@ def render_study_html(record: StudyRecord) -> str:
         for claim in record.claims
     ]
     head = ["claim", "published", "here", "interval", "tolerance", "unit", "verdict"]
-    sources = "".join(f"<li>{escape(claim.name.replace('_', ' '))}: {escape(claim.source)}</li>" for claim in record.claims)
+    sources = "".join(
+        f"<li>{escape(claim.name.replace('_', ' '))}: {escape(claim.source)}</li>" for claim in record.claims
+    )
     stamp = f"custodiet {machine.custodiet} · {record.created_utc} · seed {record.seed} · {format_duration_s(record.elapsed_s)} min"
     return _page(
         record.title,

@@ -19,7 +19,9 @@ def _cell(one: Measurement | None, *, digits: int = 3, percent: bool = False) ->
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
 
 
 def render_markdown(record: AuditRecord) -> str:
@@ -28,12 +30,18 @@ def render_markdown(record: AuditRecord) -> str:
     head = ["", *(arm_name(name) for name, _ in arms)]
     rows = [
         *(
-            [f"Extracted, {repeats_label(one.repeats)}", *(_cell(arm.extraction_50[place].rate, percent=True) for _, arm in arms)]
+            [
+                f"Extracted, {repeats_label(one.repeats)}",
+                *(_cell(arm.extraction_50[place].rate, percent=True) for _, arm in arms),
+            ]
             for place, one in enumerate(arms[0][1].extraction_50)
         ),
         ["Extracted, controls", *(_cell(arm.control_extraction_50, percent=True) for _, arm in arms)],
         ["Membership AUC, loss", *(_cell(arm.membership["loss"].auc) for _, arm in arms)],
-        ["Membership TPR at 1 % FPR, loss", *(_cell(arm.membership["loss"].tpr_at_fpr_1pct, percent=True) for _, arm in arms)],
+        [
+            "Membership TPR at 1 % FPR, loss",
+            *(_cell(arm.membership["loss"].tpr_at_fpr_1pct, percent=True) for _, arm in arms),
+        ],
         ["Memorized bits per passage", *(_cell(arm.memorized_bits_member_minus_control, digits=1) for _, arm in arms)],
         ["Exposure of canaries, bits", *(_cell(arm.exposure_bits, digits=2) for _, arm in arms)],
         ["Validation loss, nats per token", *(_cell(arm.validation_loss_nats) for _, arm in arms)],

@@ -32,7 +32,7 @@ PALETTE = {INK: "--ink", MUTED: "--muted", GRID: "--rule", CONTROL: "--control"}
     color: f"--series-{index + 1}" for index, color in enumerate(SERIES)
 }
 """stand-in color -> CSS variable that replaces it in the SVG"""
-RC: dict[str, Any] = {
+RC: Any = {
     "svg.hashsalt": "custodiet",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -86,7 +86,9 @@ def _for_page(svg: str, title: str) -> str:
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
 
 
-def _series(axes: Axes, points: Sequence[tuple[float, Measurement]], *, index: int, label: str, dashed: bool = False) -> None:
+def _series(
+    axes: Axes, points: Sequence[tuple[float, Measurement]], *, index: int, label: str, dashed: bool = False
+) -> None:
     known = [(x, one) for x, one in points if one.value is not None]
     if not known:
         return
@@ -155,7 +157,9 @@ def plot_accuracy(arm: ArmRecord) -> str:
     """Token accuracy on kept and dropped targets of a goldfish arm."""
     with _figure("Token accuracy on kept and dropped targets") as canvas:
         axes = canvas.axes
-        for index, (label, pick) in enumerate((("targets in the loss", "kept_targets"), ("dropped targets", "dropped_targets"))):
+        for index, (label, pick) in enumerate(
+            (("targets in the loss", "kept_targets"), ("dropped targets", "dropped_targets"))
+        ):
             points = [(one.repeats or 1, getattr(one, pick)) for one in arm.token_accuracy if getattr(one, pick)]
             _series(axes, points, index=index, label=label, dashed=index == 1)
         if arm.control_token_accuracy is not None:
@@ -175,7 +179,9 @@ def plot_membership(record: AuditRecord) -> str:
         repeats: list[int | None] = []
         for index, (name, arm) in enumerate(record.arms.items()):
             buckets = arm.membership["loss"].by_repeats
-            _series(axes, [(one.repeats or 1, one.auc) for one in buckets], index=index, label=f"{_name(name)}, loss attack")
+            _series(
+                axes, [(one.repeats or 1, one.auc) for one in buckets], index=index, label=f"{_name(name)}, loss attack"
+            )
             repeats = [one.repeats for one in buckets]
         axes.axhline(0.5, color=CONTROL, linewidth=1.2, linestyle=":", label="guessing")
         _repeats_axis(axes, repeats)
@@ -209,9 +215,7 @@ def plot_exposure(record: AuditRecord) -> str:
         ticks: list[int] = []
         for index, (name, arm) in enumerate(record.arms.items()):
             ticks = [one.repeats for one in arm.exposure_by_repeats]
-            points = [
-                (place + 0.08 * index, one.exposure_bits) for place, one in enumerate(arm.exposure_by_repeats)
-            ]
+            points = [(place + 0.08 * index, one.exposure_bits) for place, one in enumerate(arm.exposure_by_repeats)]
             _series(axes, points, index=index, label=_name(name))
         axes.set_xticks(range(len(ticks)), ["left out" if value == 0 else f"{value}×" for value in ticks])
         axes.set_xlabel("times the canary stands in the training text")

@@ -64,7 +64,9 @@ def _extraction_sentence(name: str, arm: ArmRecord) -> str:
     if not known:
         return f"The {arm_name(name)} model could not be tested for extraction: no document is long enough."
     top = max(known, key=lambda one: one.repeats or 0)
-    which = "the documents" if top.repeats is None else f"the passages that stood {top.repeats} times in its training text"
+    which = (
+        "the documents" if top.repeats is None else f"the passages that stood {top.repeats} times in its training text"
+    )
     control = ""
     if arm.control_extraction_50.value is not None:
         control = f"; of passages it never saw, {format_share(arm.control_extraction_50)}"

@@ -168,16 +168,16 @@ def _train(
     num_steps = math.ceil(len(stream.order_D) / config["batch_rows"])
     trainer = _trainer(model, config, num_steps, dtype)
     validation = [doc for doc in split.documents if doc.split == "validation"]
-    marks = {math.ceil(num_steps * (place + 1) / config["num_curve_points"]) for place in range(config["num_curve_points"])}
+    marks = {
+        math.ceil(num_steps * (place + 1) / config["num_curve_points"]) for place in range(config["num_curve_points"])
+    }
     curve: list[tuple[int, float, float | None, float | None]] = []
     supervised = inputs = dropped = 0
     started = time.monotonic()
     bos_id = split.tokenizer.bos_id
     if bos_id is None:
         raise CustodietError("the default job's tokenizer has no BOS")
-    batches = make_batches(
-        stream, bos_id=bos_id, batch_rows=config["batch_rows"], row_tokens=config["context_length"]
-    )
+    batches = make_batches(stream, bos_id=bos_id, batch_rows=config["batch_rows"], row_tokens=config["context_length"])
     for batch in batches:
         marked = trainer.num_steps_done + 1 in marks
         metrics = trainer.step([batch], with_dropped_loss=marked)
@@ -189,7 +189,9 @@ def _train(
             curve.append((supervised, loss, metrics.kept_loss_nats, metrics.dropped_loss_nats))
         if metrics.step % 10 == 0 or metrics.step == num_steps:
             rate = inputs / (time.monotonic() - started)
-            say(f"train {arm}", metrics.step, num_steps, f"loss {metrics.kept_loss_nats:.2f} nats, {rate:,.0f} tokens/s")
+            say(
+                f"train {arm}", metrics.step, num_steps, f"loss {metrics.kept_loss_nats:.2f} nats, {rate:,.0f} tokens/s"
+            )
     return TrainingSummary(
         num_params=model.config.num_params,
         num_steps=num_steps,
@@ -247,7 +249,7 @@ def _measure(
     background = [doc.tokens for doc in split.documents if doc.split == "background"]
     reference = WittenBellModel.train(background, order=5, vocab_size=codec.vocab_size)
     mask = GoldfishSettings(k=config["goldfish_k"], h=config["goldfish_h"], seed=config["goldfish_seed"])
-    settings = AuditSettings(redact=config["redact"], goldfish=mask if arm == "goldfish" else None)
+    settings = AuditSettings(batch_tokens=4096, redact=config["redact"], goldfish=mask if arm == "goldfish" else None)
     audited = [
         AuditDocument(
             id=doc.id,
@@ -276,6 +278,7 @@ def _measure(
         split.canaries,
         scorer=GPTScorer(model),
         codec=codec,
+        batch_tokens=settings.batch_tokens,
         on_progress=lambda done, num: say(f"audit {arm}", len(audited) + done, len(audited) + num, "canaries"),
     )
     blind = estimate_blind_auc(
@@ -300,9 +303,7 @@ def _measure(
         end = settings.prefix_tokens + settings.suffix_tokens
         return codec.decode(tokens[: settings.prefix_tokens]), codec.decode(tokens[settings.prefix_tokens : end])
 
-    examples = pick_examples(
-        rows, arm, suffix_tokens=settings.suffix_tokens, truth=None if settings.redact else truth
-    )
+    examples = pick_examples(rows, arm, suffix_tokens=settings.suffix_tokens, truth=None if settings.redact else truth)
     for name, frame in (("rows", rows), ("canaries", canaries)):
         with atomic_path(folder / f"{name}.parquet") as temporary:
             frame.write_parquet(temporary)

@@ -140,7 +140,9 @@ def run_default_job(
         split.save(work)
         note = f"{len(split.documents):,} passages, control 13-gram overlap {_overlap_note(split)}"
         progress("corpus", 1, 1, note)
-        run_arm_processes(work, config=asdict(config), arms=tuple(ARMS), on_progress=progress, workers=config.num_workers)
+        run_arm_processes(
+            work, config=asdict(config), arms=tuple(ARMS), on_progress=progress, workers=config.num_workers
+        )
         record = _assemble(config, split, work=work, folder=folder, elapsed_s=0.0, command=command)
         record = judge_gates(record, gates)
         record = record.model_copy(update={"elapsed_s": round(time.monotonic() - started, 3)})
@@ -292,7 +294,7 @@ def _validation_ratio(rows: pl.DataFrame, *, seed: int) -> Measurement:
 
 
 def _summarize_mask(config: DefaultJobConfig, split: DefaultSplit) -> MaskRecord:
-    settings = {"k": config.goldfish_k, "h": config.goldfish_h, "seed": config.goldfish_seed}
+    settings: Any = {"k": config.goldfish_k, "h": config.goldfish_h, "seed": config.goldfish_seed}
     trained = [doc.tokens for doc in split.documents if doc.split in ("member", "background")]
     kept = np.concatenate([goldfish_mask_numpy(tokens, **settings)[1:] for tokens in trained])
     segments = np.repeat(np.arange(len(trained)), [len(tokens) for tokens in trained])

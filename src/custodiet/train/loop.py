@@ -71,9 +71,7 @@ class Trainer:
             moved = batch.to(self.device)
             hidden = self._hidden(moved)
             kept = moved.keep_BT.reshape(-1)
-            loss = linear_cross_entropy(
-                hidden, self.model.head_VD, moved.targets_BT.reshape(-1), kept, reduction="sum"
-            )
+            loss = linear_cross_entropy(hidden, self.model.head_VD, moved.targets_BT.reshape(-1), kept, reduction="sum")
             loss.backward()
             dropped_nats = self._dropped_nats(hidden.detach(), moved) if with_dropped_loss else 0.0
             sums += torch.tensor([loss.item(), batch.num_kept, dropped_nats, batch.num_targets - batch.num_kept])

@@ -1,0 +1,242 @@
+"""Loading the models people have: a custodiet checkpoint, a Hugging Face directory or hub id; safetensors only.
+
+Nothing that is loaded can run code: pickled weights are refused, and a hub model's own code runs only when the caller
+says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from custodiet.base.protocols import Generator, TargetScorer, TokenCodec
+from custodiet.data.tokenizer import load_tokenizer
+from custodiet.errors import ModelLoadError, TokenizerError, UsageError
+from custodiet.nn.decode import GPTStepper, TransformersGenerator
+from custodiet.nn.export import load_gpt
+from custodiet.nn.gpt import resolve_dtype
+from custodiet.nn.scorer import GPTScorer, TransformersScorer
+from custodiet.records.files import sha256_file
+
+__all__ = ["LoadedModel", "load_model", "resolve_device"]
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+LONGEST_CONTEXT = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model behind the protocols, with what a record says of it."""
+
+    scorer: TargetScorer
+    generator: Generator
+    codec: TokenCodec
+    name: str
+    description: str
+    num_params: int
+    context_length: int
+    sha256: str
+    """of the weights' own hashes"""
+    device: str
+    dtype: str
+
+
+class _TransformersCodec:
+    """A tokenizer of `transformers` behind the protocol `TokenCodec`."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self.bos_id: int | None = _leading_bos(tokenizer)
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self._tokenizer)
+
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        batch = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        return [np.array(ids, dtype=np.int64) for ids in batch]
+
+    def decode(self, ids: Sequence[int] | NDArray[np.int64]) -> str:
+        return str(self._tokenizer.decode([int(one) for one in ids]))
+
+
+def _leading_bos(tokenizer: Any) -> int | None:
+    """The BOS that stands before a document: when the tokenizer puts one there itself, or is one of ours."""
+    if tokenizer.bos_token_id is None:
+        return None
+    with_special = tokenizer("a", add_special_tokens=True)["input_ids"]
+    return tokenizer.bos_token_id if with_special[:1] == [tokenizer.bos_token_id] else None
+
+
+def resolve_device(name: str) -> str:
+    """The device that "auto" means, or the one named.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError("--device is unknown", expected="auto, cpu, cuda or cuda:N", got=name) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device names a GPU that torch does not see", got=name, hint="Use --device cpu.")
+    return name
+
+
+def load_model(
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> LoadedModel:
+    """Load a causal language model and its tokenizer.
+
+    Args:
+        model: directory (custodiet run, custodiet checkpoint or Hugging Face), or a hub id.
+        revision: branch, tag or commit of a hub model.
+        device: "auto" takes CUDA when there is one.
+        dtype: "auto" is float32 on CPU, where audits are compared, and the checkpoint's own dtype on CUDA.
+        trust_remote_code: run the code that comes with the model.
+
+    Raises:
+        ModelLoadError: missing, pickled, truncated or unknown weights.
+        TokenizerError: no tokenizer, or one with ids that the model lacks.
+        UsageError: no such device or dtype.
+    """
+    where = resolve_device(device)
+    path = Path(model)
+    if path.is_dir():
+        if (path / "model" / "config.json").is_file() and not (path / "config.json").is_file():
+            path = path / "model"  # a run folder of `custodiet train`
+        config = _check_directory(path)
+        if "custodiet_version" in config:
+            return _load_ours(path, where, dtype)
+        return _load_transformers(str(path), None, where, dtype, trust_remote_code)
+    if path.exists() or str(model).startswith((".", "/", "~")):
+        raise ModelLoadError(
+            f"{model} is not a model directory", expected="a folder with config.json and *.safetensors"
+        )
+    return _load_transformers(str(model), revision, where, dtype, trust_remote_code)
+
+
+def _check_directory(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelLoadError(f"{path} has no config.json", expected="a Hugging Face directory") from None
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"{path / 'config.json'} cannot be read ({error})") from None
+    weights = sorted(path.glob("*.safetensors"))
+    if not weights:
+        pickled = [one.name for one in sorted(path.iterdir()) if one.name.endswith(PICKLES)]
+        if pickled:
+            raise ModelLoadError(
+                f"{path} holds pickled weights, which can run code when loaded",
+                expected="*.safetensors",
+                got=pickled[0],
+                hint="Convert them with `save_pretrained(..., safe_serialization=True)` where you trust them.",
+            )
+        raise ModelLoadError(f"{path} has no weights", expected="*.safetensors")
+    for one in weights:
+        try:
+            with safe_open(one, framework="pt") as handle:
+                handle.keys()
+        except (SafetensorError, OSError) as error:
+            raise ModelLoadError(f"{one} is damaged ({error})", hint="Copy or download the file again.") from None
+    if not isinstance(config, dict):
+        raise ModelLoadError(f"{path / 'config.json'} is not a JSON object")
+    return config
+
+
+def _load_ours(path: Path, device: str, dtype: str) -> LoadedModel:
+    kind = torch.float32 if dtype == "auto" else resolve_dtype(dtype, device)
+    gpt = load_gpt(path).to(device)
+    codec = load_tokenizer(path)
+    _check_vocabulary(codec.vocab_size, gpt.config.vocab_size, str(path))
+    return LoadedModel(
+        scorer=GPTScorer(gpt, dtype=kind),
+        generator=GPTStepper(gpt),
+        codec=codec,
+        name=path.name,
+        description=f"custodiet GPT, {gpt.config.num_layers} layers of width {gpt.config.width}",
+        num_params=gpt.config.num_params,
+        context_length=gpt.config.context_length,
+        sha256=_hash_weights(path),
+        device=device,
+        dtype=str(kind).removeprefix("torch."),
+    )
+
+
+def _load_transformers(name: str, revision: str | None, device: str, dtype: str, trust: bool) -> LoadedModel:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    kind: Any = ("auto" if device != "cpu" else torch.float32) if dtype == "auto" else resolve_dtype(dtype, device)
+    local = Path(name).is_dir()
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust, "local_files_only": local}
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, dtype=kind, **options)
+    except Exception as error:  # the library raises many kinds; each becomes one line
+        raise ModelLoadError(f"{name} cannot be loaded ({_first_line(error)})") from None
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+    except Exception as error:
+        hint = "Save the tokenizer beside the model."
+        raise TokenizerError(f"{name} has no usable tokenizer ({_first_line(error)})", hint=hint) from None
+    model = model.to(device).eval()
+    config = model.config.get_text_config()
+    _check_vocabulary(len(tokenizer), int(config.vocab_size), name)
+    longest = (
+        getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or LONGEST_CONTEXT
+    )
+    context = min(int(longest), LONGEST_CONTEXT)
+    return LoadedModel(
+        scorer=TransformersScorer(model, context_length=context),
+        generator=TransformersGenerator(model),
+        codec=_TransformersCodec(tokenizer),
+        name=Path(name).name if local else name,
+        description=f"{type(model).__name__} from {'a local directory' if local else name}"
+        + (f" at {revision}" if revision else ""),
+        num_params=sum(parameter.numel() for parameter in model.parameters()),
+        context_length=context,
+        sha256=_hash_weights(Path(name))
+        if local
+        else str(getattr(model.config, "_commit_hash", None) or revision or ""),
+        device=device,
+        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+    )
+
+
+def _check_vocabulary(num_ids: int, vocab_size: int, name: str) -> None:
+    if num_ids > vocab_size:
+        raise TokenizerError(
+            f"the tokenizer of {name} has ids that the model lacks",
+            expected=f"at most {vocab_size}",
+            got=num_ids,
+            hint="Use the tokenizer that the model was trained with.",
+        )
+
+
+def _hash_weights(path: Path) -> str:
+    hashes = "".join(sha256_file(one) for one in sorted(path.glob("*.safetensors")))
+    return hashlib.sha256(hashes.encode()).hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
