@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["derive_seed", "numpy_rng", "seed_torch"]
+__all__ = ["derive_seed", "numpy_rng"]
 
 
 def derive_seed(seed: int, *path: str | int) -> int:
@@ -22,10 +22,3 @@ def derive_seed(seed: int, *path: str | int) -> int:
 def numpy_rng(seed: int, *path: str | int) -> np.random.Generator:
     """An independent NumPy generator (PCG64) for the stream named by `path`."""
     return np.random.Generator(np.random.PCG64(derive_seed(seed, *path)))
-
-
-def seed_torch(seed: int, *path: str | int) -> None:
-    """Seed torch's global generators for the stream named by `path`."""
-    import torch
-
-    torch.manual_seed(derive_seed(seed, *path))

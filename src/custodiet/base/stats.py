@@ -196,7 +196,8 @@ def paired_test(a: ArrayLike, b: ArrayLike) -> float:
     difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     if not np.any(difference):
         return 1.0
-    return float(stats.wilcoxon(difference).pvalue)
+    result: Any = stats.wilcoxon(difference)
+    return float(result.pvalue)
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

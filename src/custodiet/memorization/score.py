@@ -91,7 +91,7 @@ def score_documents(
     Yields:
         Frames with `ROW_SCHEMA`, in the order of the documents.
     """
-    left = dict.fromkeys(("member", "control"), settings.max_generated_documents)
+    left: dict[str, int] = dict.fromkeys(("member", "control"), settings.max_generated_documents)
     num_documents = num_tokens = 0
     buffer: list[AuditDocument] = []
     waiting = 0

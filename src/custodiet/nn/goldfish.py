@@ -144,7 +144,9 @@ class GoldfishLoss(nn.Module):
     ) -> None:
         super().__init__()
         check_mask_settings(k=k, h=h, strategy=strategy, compat=compat)
-        self.k, self.h, self.seed, self.strategy, self.compat = k, h, seed, strategy, compat
+        self.k, self.h, self.seed = k, h, seed
+        self.strategy: Strategy = strategy
+        self.compat: Literal["hans2024"] | None = compat
         self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, targets: Tensor, *, segments: Tensor | None = None) -> Tensor:

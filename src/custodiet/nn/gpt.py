@@ -180,8 +180,9 @@ class GPT(nn.Module):
             position_BT = torch.arange(start, start + T, device=tokens_BT.device).unsqueeze(0)
         x_BTD = self.token_embedding(tokens_BT) + self.position_embedding(position_BT)
         blocked: Tensor | None = None
+        future_TT: Tensor = self.get_buffer("future_TT")
         if T > 1:
-            blocked = self.future_TT[start : start + T, : start + T]
+            blocked = future_TT[start : start + T, : start + T]
             if segment_BT is not None:
                 other = segment_BT.unsqueeze(2) != segment_BT.unsqueeze(1)
                 blocked = (blocked | other).unsqueeze(1)

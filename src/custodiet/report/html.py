@@ -282,7 +282,8 @@ def _membership(record: AuditRecord) -> str:
             if usable
             else "members and controls differ by their text alone: do not read the figures above as membership"
         )
-        note = f"<p>A classifier that never sees the model reaches an AUC of {blind.value:.2f} ({blind.low:.2f}–{blind.high:.2f}): {verdict}.</p>"
+        figure = f"{blind.value:.2f} ({blind.low:.2f}–{blind.high:.2f})"
+        note = f"<p>A classifier that never sees the model reaches an AUC of {figure}: {verdict}.</p>"
     return _section("Membership inference", note, *parts)
 
 
