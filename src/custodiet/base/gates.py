@@ -142,5 +142,5 @@ def _samples_to_decide(limit: float, value: float, low: float, high: float, num:
         return "the value lies on the threshold: no number of samples is sure to decide"
     # at a share of exactly 0 or 1 the open side of an exact interval shrinks with n, elsewhere with its root
     power = 1 if value in (low, high) else 2
-    wanted = math.ceil(num * (half / distance) ** power)
+    wanted = math.ceil(num * (half / distance) ** power - 1e-6)
     return f"about {max(1, wanted - num):,} more samples would decide if the value stays"

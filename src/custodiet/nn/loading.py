@@ -31,6 +31,14 @@ __all__ = ["LoadedModel", "load_model", "resolve_device"]
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 LONGEST_CONTEXT = 4096
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "tokenizer_config.json",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +201,9 @@ def _load_transformers(name: str, revision: str | None, device: str, dtype: str,
         model: Any = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, dtype=kind, **options)
     except Exception as error:  # the library raises many kinds; each becomes one line
         raise ModelLoadError(f"{name} cannot be loaded ({_first_line(error)})") from None
+    if local and not any((Path(name) / one).exists() for one in TOKENIZER_FILES):
+        hint = "Save the tokenizer beside the model."
+        raise TokenizerError(f"{name} has no tokenizer", expected="one of " + ", ".join(TOKENIZER_FILES), hint=hint)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
     except Exception as error:

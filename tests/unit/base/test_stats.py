@@ -71,9 +71,7 @@ def test_proportion_refuses_nothing():
 def test_clopper_pearson_never_undercovers():
     for p in (0.01, 0.2, 0.5):
         covered = sum(
-            stats.binom.pmf(k, 24, p)
-            for k in range(25)
-            if (found := estimate_proportion(k, 24)).low <= p <= found.high
+            stats.binom.pmf(k, 24, p) for k in range(25) if (found := estimate_proportion(k, 24)).low <= p <= found.high
         )
         assert covered >= 0.95
 
