@@ -127,7 +127,7 @@ def load_model(
     where = resolve_device(device)
     path = Path(model)
     if path.is_dir():
-        if (path / "model" / "config.json").is_file() and not (path / "config.json").is_file():
+        if (path / "run.json").is_file() and (path / "model" / "config.json").is_file():
             path = path / "model"  # a run folder of `custodiet train`
         config = _check_directory(path)
         if "custodiet_version" in config:
