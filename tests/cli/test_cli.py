@@ -16,7 +16,28 @@ from custodiet.nn.gpt import GPT, GPTConfig
 from custodiet.records.audit import AuditRecord
 
 COMMAND = [sys.executable, "-m", "custodiet"]
-WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "red", "blue", "green", "old", "new", "fast", "slow", "big", "small", "far"]
+WORDS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "red",
+    "blue",
+    "green",
+    "old",
+    "new",
+    "fast",
+    "slow",
+    "big",
+    "small",
+    "far",
+]
 
 
 def run(*arguments, cwd=None, **environment):
@@ -100,7 +121,7 @@ def test_audit_of_a_model_finds_what_it_learned(workshop, tmp_path):
     assert again.returncode == 0, again.stderr
     first = (tmp_path / "run" / "report.html").read_bytes()
     assert run("report", tmp_path / "run").returncode == 0
-    assert (tmp_path / "run" / "report.html").read_bytes() == first and len(first) > 50_000
+    assert (tmp_path / "run" / "report.html").read_bytes() == first and len(first) > 30_000
 
     listed = json.loads(run("runs", "list", "--root", tmp_path, "--json").stdout)
     assert [one["id"] for one in listed["runs"]] == ["run"] and listed["runs"][0]["status"] == "done"

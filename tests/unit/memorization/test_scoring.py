@@ -118,10 +118,13 @@ def test_what_was_planted_is_found_and_nothing_else():
     known = rows.filter(pl.col("repeats") == 64)
     assert (known["suffix_num_correct"] == 50).all() and (known["opening_num_correct"] == 12).all()
     assert (known["rouge_l"] == 1).all() and (known["normalized_edit_distance"] == 0).all()
-    np.testing.assert_allclose(known["loss_nats"], -np.log(0.9), atol=1e-5)
-    np.testing.assert_allclose(known["total_bits"], -110 * np.log2(0.9), rtol=1e-5)
+    first = -np.log(0.1 / (VOCAB - 1))  # all begin alike, so of their first tokens the model can know one only
+    expected = np.full(4, (first - 109 * np.log(0.9)) / 110)
+    expected[-1] = -np.log(0.9)
+    np.testing.assert_allclose(known["loss_nats"], expected, rtol=1e-5)
+    np.testing.assert_allclose(known["total_bits"], 110 * expected / np.log(2), rtol=1e-5)
     uniform = rows.filter(pl.col("split") == "control")
-    np.testing.assert_allclose(uniform["loss_nats"], np.log(VOCAB), rtol=1e-5)
+    np.testing.assert_allclose(uniform["loss_nats"], (first + 109 * np.log(VOCAB)) / 110, rtol=1e-5)
     assert (uniform["rouge_l"] < 0.5).all() and uniform["text"].is_null().all()
 
 
@@ -190,7 +193,8 @@ def test_summary_finds_the_planted_effect():
     assert record.control_extraction_50.value == 0.0
     assert record.extraction_50_pooled.value == 0.5
     assert record.membership["loss"].by_repeats[1].auc.value == 1.0
-    assert record.membership["loss"].by_repeats[0].auc.value == pytest.approx(0.5)
+    once = record.membership["loss"].by_repeats[0].auc
+    assert once.low < 0.5 < once.high
     assert record.membership["loss"].tpr_at_fpr_1pct.value is None  # six controls cannot resolve one percent
     gain = record.memorized_bits_by_repeats[1].member_minus_control
     assert gain.value == pytest.approx(110 * np.log2(0.9 * VOCAB), rel=0.02)
@@ -282,10 +286,12 @@ def test_exposure_finds_planted_canaries_and_is_calibrated_on_the_others():
 
 
 def test_blind_baseline_sees_a_shift_and_nothing_else():
-    rng = np.random.default_rng(0)
-    same = [rng.integers(0, 500, 100) for _ in range(120)]
-    found = estimate_blind_auc(same[:60], same[60:])
-    assert found.low < 0.5 < found.high
+    values = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        same = [rng.integers(0, 500, 100) for _ in range(120)]
+        values.append(estimate_blind_auc(same[:60], same[60:], seed=seed).value)
+    assert 0.45 < np.mean(values) < 0.55
     shifted = [rng.integers(200, 700, 100) for _ in range(60)]
     assert estimate_blind_auc(same[:60], shifted).low > 0.9
     assert estimate_blind_auc(same[:5], same[5:10]).value is None

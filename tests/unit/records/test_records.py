@@ -1,7 +1,6 @@
 """Records: strict, versioned, without NaN; files that are never half written."""
 
 import json
-import os
 
 import jsonschema
 import pytest
@@ -105,7 +104,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "good"
-    assert os.listdir(tmp_path) == ["f.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["f.txt"]
     assert sha256_file(path) == sha256_text("good")
 
 

@@ -1,7 +1,6 @@
 """Training: sums over micro-batches, resume, kills, NaN."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -24,7 +23,29 @@ from custodiet.train.config import TrainConfig, load_train_config
 from custodiet.train.loop import Trainer
 from custodiet.train.run import _Run
 
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "to", "the", "red", "barn", "while", "rain", "fell", "over", "all", "of", "it"]
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "the",
+    "dog",
+    "ran",
+    "to",
+    "the",
+    "red",
+    "barn",
+    "while",
+    "rain",
+    "fell",
+    "over",
+    "all",
+    "of",
+    "it",
+]
 
 
 @pytest.fixture
@@ -218,11 +239,11 @@ def test_kill_in_the_middle_of_a_checkpoint(corpus, tmp_path):
         [sys.executable, "-c", KILLED, str(toml), str(tmp_path / "killed")], capture_output=True, check=False
     )
     assert run.returncode == -signal.SIGKILL, run.stderr
-    there = os.listdir(tmp_path / "killed" / "checkpoints")
+    there = [path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()]
     assert "step-00000004" in there and "step-00000008.tmp" in there
     custodiet.train(toml, out=tmp_path / "killed", resume=True)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
-    assert not [name for name in os.listdir(tmp_path / "killed" / "checkpoints") if name.endswith(".tmp")]
+    assert not list((tmp_path / "killed" / "checkpoints").glob("*.tmp"))
 
 
 def test_a_damaged_checkpoint_is_named(corpus, tmp_path):
@@ -238,7 +259,7 @@ def test_nan_keeps_the_last_good_checkpoint(corpus, tmp_path):
     with pytest.raises(NonFiniteLossError, match="last good checkpoint"):
         custodiet.train(config, out=tmp_path / "run")
     assert RunFolder.open(tmp_path / "run").state()["status"] == "failed"
-    assert os.listdir(tmp_path / "run" / "checkpoints")
+    assert list((tmp_path / "run" / "checkpoints").iterdir())
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "goldfish"])
