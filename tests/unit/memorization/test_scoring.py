@@ -203,7 +203,8 @@ def test_summary_finds_the_planted_effect():
         < 0
         < record.memorized_bits_by_repeats[0].member_minus_control.high
     )
-    assert record.validation_loss_nats.value == pytest.approx(np.log(VOCAB), rel=1e-4)
+    first = -np.log(0.1 / (VOCAB - 1))  # of the first token the model is sure, and wrong
+    assert record.validation_loss_nats.value == pytest.approx((first + 109 * np.log(VOCAB)) / 110, rel=1e-4)
     assert record.exposure_bits.value is None and "canary" in record.exposure_bits.why
     assert [one.num_matching_tokens for one in pick_examples(score(), "m", suffix_tokens=50, truth=None)][0] == 50
 
