@@ -30,7 +30,7 @@ test-all: install ## run every test
 check: install ## linters, types, import contracts, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/typos
 
