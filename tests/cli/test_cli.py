@@ -59,11 +59,16 @@ def workshop(tmp_path_factory):
     model = GPT(GPTConfig(vocab_size=codec.vocab_size, context_length=128, width=48, num_layers=2, num_heads=4))
     rows = torch.stack([torch.from_numpy(np.concatenate([[codec.bos_id], ids[:127]])) for ids in tokens[:6]])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(260):
+    loss = torch.tensor(torch.inf)
+    for _ in range(1500):  # until it knows them, whatever the threads and kernels of this machine
         optimizer.zero_grad()
         logits = model(rows[:, :-1])
-        torch.nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten()).backward()
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())
+        loss.backward()
         optimizer.step()
+        if loss.item() < 0.03:
+            break
+    assert loss.item() < 0.03
     save_hf_directory(model, folder / "model", tokenizer=codec)
     members = [{"text": codec.decode(tokens[i][:126]), "repeats": 260 if i < 6 else 1} for i in range(12)]
     (folder / "members.jsonl").write_text("".join(json.dumps(one) + "\n" for one in members))
