@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = [
     "ChoiceScorer",
     "Generator",
+    "GreedyVerifier",
     "Stepper",
     "TargetScorer",
     "TargetScores",
@@ -64,6 +65,26 @@ class TargetScorer(Protocol):
             tokens_BT: int64 token ids, right-padded with any valid id; column 0 is context only (the BOS, if there is one).
             lengths_B: number of real tokens per row; columns at or past ``lengths_B - 1`` of the result are meaningless.
             chunk: rows of logits held at once.
+        """
+        ...
+
+
+@runtime_checkable
+class GreedyVerifier(Protocol):
+    """Says how far greedy decoding of a prefix would reproduce a known suffix, without decoding."""
+
+    @property
+    def context_length(self) -> int: ...
+
+    def count_greedy_matches(self, tokens_BT: NDArray[np.int64], *, prefix_tokens: int) -> NDArray[np.int64]:
+        """Number of suffix tokens that the model's greedy continuation of the prefix gets right before its first error.
+
+        Args:
+            tokens_BT: int64 token ids, rows of equal length: the prefix (with the BOS, if there is one), then the suffix.
+            prefix_tokens: length of the prefix, at least 1.
+
+        Returns:
+            int64 of shape (B,), ``T - prefix_tokens`` where the whole suffix is reproduced. The lowest id wins exact ties.
         """
         ...
 

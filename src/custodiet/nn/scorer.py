@@ -1,4 +1,4 @@
-"""Models behind the protocol `TargetScorer`: one pass of the body, the head in row chunks.
+"""Models behind the protocols `TargetScorer` (one pass of the body, the head in row chunks) and `GreedyVerifier`.
 
 Shape suffixes: B rows, T positions, N positions of all rows, D width, V vocabulary.
 """
@@ -15,9 +15,13 @@ from torch import Tensor
 
 from custodiet.base.protocols import TargetScores
 from custodiet.errors import InputError
-from custodiet.nn.gpt import GPT
+from custodiet.nn.gpt import GPT, Cache
 
 __all__ = ["GPTScorer", "TransformersScorer"]
+
+
+PROBE_TOKENS = 4
+"""suffix tokens that are checked before the rest is paid for: text that is not memorized rarely gets that far"""
 
 
 class _Head(Protocol):
@@ -25,7 +29,7 @@ class _Head(Protocol):
 
 
 class _ChunkedScorer:
-    """Everything but the body: chunks of logits, float32 log-softmax, moments over the vocabulary."""
+    """Everything but the body: chunks of logits, float32 log-softmax, moments over the vocabulary, greedy matches."""
 
     vocab_size: int
     context_length: int
@@ -36,20 +40,8 @@ class _ChunkedScorer:
         self, tokens_BT: NDArray[np.int64], *, lengths_B: NDArray[np.int64] | None = None, chunk: int = 256
     ) -> TargetScores:
         """See `custodiet.base.protocols.TargetScorer`."""
-        tokens_BT = np.ascontiguousarray(tokens_BT, dtype=np.int64)
-        B, T = tokens_BT.shape
-        if self.context_length < T:
-            raise InputError("rows are longer than the model's context", expected=self.context_length, got=T)
-        if T < 2:
-            raise InputError("rows without a target", expected="at least 2 tokens", got=T)
-        if tokens_BT.size and (tokens_BT.min() < 0 or tokens_BT.max() >= self.vocab_size):
-            raise InputError(
-                "a token is outside the model's vocabulary",
-                expected=f"[0, {self.vocab_size})",
-                got=int(tokens_BT.max()),
-                hint="Is this the tokenizer that the model was trained with?",
-            )
-        moved = torch.from_numpy(tokens_BT).to(self.device)
+        moved = self._checked(tokens_BT)
+        B, T = moved.shape
         lengths = None if lengths_B is None else torch.from_numpy(np.asarray(lengths_B)).to(self.device)
         source, head = self._body(moved, lengths)
         targets = moved[:, 1:].reshape(-1)
@@ -62,8 +54,65 @@ class _ChunkedScorer:
         )
         return TargetScores(logprob_BT=logprob, argmax_BT=argmax, tied_BT=tied, mean_BT=mean, variance_BT=variance)
 
+    @torch.inference_mode()
+    def count_greedy_matches(
+        self, tokens_BT: NDArray[np.int64], *, prefix_tokens: int, chunk: int = 1024
+    ) -> NDArray[np.int64]:
+        """See `custodiet.base.protocols.GreedyVerifier`; `chunk` is the number of rows of logits held at once.
+
+        Greedy decoding agrees with the suffix up to its first error exactly as teacher forcing does, so no token is
+        decoded. The first `PROBE_TOKENS` targets are checked first; only rows that pass go on, from their cache.
+        """
+        tokens = self._checked(tokens_BT)
+        B, T = tokens.shape
+        if not 1 <= prefix_tokens < T:
+            raise InputError("prefix_tokens leaves no suffix", expected=f"1 to {T - 1}", got=prefix_tokens)
+        matches = torch.zeros(B, dtype=torch.int64, device=self.device)
+        left = torch.arange(B, device=self.device)
+        cache: Any = None
+        start, first = 0, prefix_tokens - 1  # positions [start, end) are fed; those from `first` on predict the suffix
+        for end in sorted({min(first + PROBE_TOKENS, T - 1), T - 1}):
+            hidden, head, cache = self._extend(tokens[left, start:end], cache, last=end == T - 1)
+            hidden = hidden[:, first - start :]
+            rows = hidden.reshape(-1, hidden.shape[-1])
+            argmax = torch.cat([head(rows[at : at + chunk]).argmax(dim=-1) for at in range(0, len(rows), chunk)])
+            right = argmax.view(len(left), -1) == tokens[left, first + 1 : end + 1]
+            run = right.cumprod(dim=1).sum(dim=1)
+            matches[left] += run
+            through = run == right.shape[1]
+            if end == T - 1 or not through.any():
+                break
+            if not through.all():
+                left, cache = left[through], self._select(cache, through)
+            start = first = end
+        return matches.cpu().numpy()
+
+    def _checked(self, tokens_BT: NDArray[np.int64]) -> Tensor:
+        tokens_BT = np.ascontiguousarray(tokens_BT, dtype=np.int64)
+        T = tokens_BT.shape[1]
+        if self.context_length < T:
+            raise InputError("rows are longer than the model's context", expected=self.context_length, got=T)
+        if T < 2:
+            raise InputError("rows without a target", expected="at least 2 tokens", got=T)
+        if tokens_BT.size and (tokens_BT.min() < 0 or tokens_BT.max() >= self.vocab_size):
+            raise InputError(
+                "a token is outside the model's vocabulary",
+                expected=f"[0, {self.vocab_size})",
+                got=int(tokens_BT.max()),
+                hint="Is this the tokenizer that the model was trained with?",
+            )
+        return torch.from_numpy(tokens_BT).to(self.device)
+
     def _body(self, tokens_BT: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, _Head]:
         """Rows to feed the head with, (B * (T - 1), ...), and the head."""
+        raise TypeError("_ChunkedScorer is abstract: use GPTScorer or TransformersScorer")
+
+    def _extend(self, tokens_BT: Tensor, cache: Any, *, last: bool) -> tuple[Tensor, _Head, Any]:
+        """Rows to feed the head with for new positions after those in `cache`, (B, T, ...), the head, the longer cache."""
+        raise TypeError("_ChunkedScorer is abstract: use GPTScorer or TransformersScorer")
+
+    def _select(self, cache: Any, rows_B: Tensor) -> Any:
+        """The cache of the rows where `rows_B` is true."""
         raise TypeError("_ChunkedScorer is abstract: use GPTScorer or TransformersScorer")
 
 
@@ -98,6 +147,15 @@ class GPTScorer(_ChunkedScorer):
             hidden = self.model.forward_hidden(tokens_BT[:, :-1])
         weight = self.model.head_VD
         return hidden.float().reshape(-1, hidden.shape[-1]), lambda rows: rows @ weight.T
+
+    def _extend(self, tokens_BT: Tensor, cache: Any, *, last: bool) -> tuple[Tensor, _Head, Any]:
+        with _autocast(self.device, self.dtype):
+            hidden, cache = self.model.forward_cached(tokens_BT, cache)
+        weight = self.model.head_VD
+        return hidden.float(), lambda rows: rows @ weight.T, cache
+
+    def _select(self, cache: Any, rows_B: Tensor) -> Cache:
+        return [(keys[rows_B], values[rows_B]) for keys, values in cache]
 
 
 class TransformersScorer(_ChunkedScorer):
@@ -147,6 +205,18 @@ class TransformersScorer(_ChunkedScorer):
             self.model(input_ids=row.unsqueeze(0), use_cache=False).logits[0, :, : self.vocab_size] for row in inputs
         ]
         return torch.cat(rows), lambda logits: logits
+
+    def _extend(self, tokens_BT: Tensor, cache: Any, *, last: bool) -> tuple[Tensor, _Head, Any]:
+        more = {"input_ids": tokens_BT, "past_key_values": cache, "use_cache": cache is not None or not last}
+        if self.splits_head:
+            found = getattr(self.model, self.model.base_model_prefix)(**more)
+            return found.last_hidden_state, self.model.get_output_embeddings(), found.past_key_values
+        found = self.model(**more)
+        return found.logits[..., : self.vocab_size], lambda logits: logits, found.past_key_values
+
+    def _select(self, cache: Any, rows_B: Tensor) -> Any:
+        cache.batch_select_indices(rows_B.nonzero().squeeze(1))
+        return cache
 
 
 def _autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
