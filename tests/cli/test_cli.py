@@ -90,6 +90,7 @@ def test_help_imports_no_torch_and_lists_the_commands(tmp_path):
     assert done.returncode == 0, done.stderr
     for command in ("audit", "train", "forecast", "verify-mask", "report", "runs", "study"):
         assert command in done.stdout
+    assert "what a model memorized" in done.stdout and "goldfish mask really drops" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,10 @@ def test_dry_run_costs_nothing(workshop, tmp_path):
         (["audit", "{w}/model", "--documents", "{w}/members.jsonl", "--text-column", "body"], 1, "'text'"),
         (["audit", "{w}/model", "--documents", "{w}/members.jsonl", "--out", "{w}/members.jsonl"], 1, "is a file"),
         (["audit", "--documents", "{w}/members.jsonl"], 2, "needs a model"),
+        (["audit", "{w}/model", "--documents", "{w}/members.jsonl", "--out", "{w}/members.jsonl/run"], 1, "cannot be"),
+        (["audit", "--limit", "3"], 2, "--limit needs a model"),
+        (["audit", "--batch-tokens", "3"], 2, "--batch-tokens needs a model"),
+        (["audit", "--device", "cuda"], 2, "on the CPU"),
         (["audit", "--no-such-flag"], 2, "no-such-flag"),
         (["train", "{w}/none.toml"], 2, "does not exist"),
         (["forecast", "--documents", "{w}/members.jsonl", "--num-params", "0"], 2, "num-params"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["audit"]
 
+DEFAULT_BATCH_TOKENS = 16384
+
 
 def audit(
     model: str | None = None,
@@ -33,7 +35,7 @@ def audit(
     trust_remote_code: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
     dtype: str = "auto",
-    batch_tokens: int = 16384,
+    batch_tokens: int | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     resume: Annotated[bool, Parameter(negative=())] = False,
     fail_if: Annotated[tuple[str, ...], Parameter(negative=())] = (),
@@ -60,8 +62,8 @@ def audit(
         revision: branch, tag or commit of a hub model.
         trust_remote_code: run the code that comes with a hub model.
         device: auto, cpu, cuda, cuda:N.
-        dtype: auto, float32, bfloat16, float16.
-        batch_tokens: tokens per forward pass.
+        dtype: auto, float32, bfloat16, float16; the default job trains in it.
+        batch_tokens: tokens per forward pass (default 16384).
         dry_run: read the documents, say what the audit would cost, and stop.
         resume: continue the run in --out; finished rows are kept.
         fail_if: gate such as "arms.model.extraction_50[repeats=1].rate > 0.001"; may be given several times.
@@ -76,13 +78,35 @@ def audit(
 
     gates = [parse_gate(text) for text in fail_if]
     if model is None:
-        _refuse_model_options(documents=documents, controls=controls, reference=reference, revision=revision)
+        _refuse_model_options(
+            documents=documents,
+            controls=controls,
+            reference=reference,
+            repeats_column=repeats_column,
+            limit=limit,
+            strict=strict,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            batch_tokens=batch_tokens,
+        )
+        if device not in ("auto", "cpu"):
+            raise UsageError("the default job trains on the CPU", expected="--device auto or cpu", got=device)
     elif not documents:
         raise UsageError("--documents is missing", hint="Name the files that the model was trained on.")
     printer = ProgressPrinter(quiet=quiet)
     if dry_run:
         _dry_run(
-            model, documents, controls, text_column, repeats_column, limit, strict, device, dtype, batch_tokens, json
+            model,
+            documents,
+            controls,
+            text_column,
+            repeats_column,
+            limit,
+            strict,
+            device,
+            dtype,
+            batch_tokens or DEFAULT_BATCH_TOKENS,
+            json,
         )
         return
     from custodiet.records.run_folder import RunFolder
@@ -92,7 +116,7 @@ def audit(
         if model is None:
             from custodiet.studies.default_job import DefaultJobConfig, run_default_job
 
-            config = DefaultJobConfig(seed=seed, redact=redact)
+            config = DefaultJobConfig(seed=seed, redact=redact, dtype=dtype)
             record = run_default_job(config, folder=folder, gates=gates, command=command_line(), on_progress=printer)
         else:
             from custodiet.memorization.run import audit as run_audit
@@ -110,7 +134,7 @@ def audit(
                 trust_remote_code=trust_remote_code,
                 device=device,
                 dtype=dtype,
-                batch_tokens=batch_tokens,
+                batch_tokens=batch_tokens or DEFAULT_BATCH_TOKENS,
                 fail_if=fail_if,
                 redact=redact,
                 out=folder,
@@ -176,7 +200,7 @@ def _refuse_model_options(**options: object) -> None:
     given = [name for name, value in options.items() if value]
     if given:
         raise UsageError(
-            f"--{given[0]} needs a model",
+            f"--{given[0].replace('_', '-')} needs a model",
             expected="custodiet audit MODEL --documents D --controls C",
             hint="Without a model, the default job uses its embedded text.",
         )
@@ -200,7 +224,7 @@ def _dry_run(
     if model is None:
         from custodiet.studies.default_job import DefaultJobConfig, estimate_default_job_cost
 
-        cost = estimate_default_job_cost(DefaultJobConfig())
+        cost = estimate_default_job_cost(DefaultJobConfig(dtype=dtype))
     else:
         from custodiet.memorization.run import estimate_audit_cost
 

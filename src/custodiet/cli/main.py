@@ -20,14 +20,29 @@ app = App(
     version=__version__,
     help="Train language models and find out what the training put into them.",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `main` says what is kept
 )
-app.command("custodiet.cli.audit:audit", name="audit")
-app.command("custodiet.cli.train:train", name="train")
-app.command("custodiet.cli.forecast:forecast", name="forecast")
-app.command("custodiet.cli.verify_mask:verify_mask", name="verify-mask")
-app.command("custodiet.cli.report:report", name="report")
-app.command("custodiet.cli.runs:app", name="runs")
-app.command("custodiet.cli.study:app", name="study")
+app.command(
+    "custodiet.cli.audit:audit",
+    name="audit",
+    help="Measure what a model memorized: extraction, membership, canaries, bits.",
+)
+app.command("custodiet.cli.train:train", name="train", help="Train a GPT-2-layout model on your own corpus.")
+app.command(
+    "custodiet.cli.forecast:forecast",
+    name="forecast",
+    help="Say what a model of a size could memorize, before any training.",
+)
+app.command(
+    "custodiet.cli.verify_mask:verify_mask",
+    name="verify-mask",
+    help="Check what a goldfish mask really drops on a corpus.",
+)
+app.command("custodiet.cli.report:report", name="report", help="Rebuild the HTML and Markdown of a run.")
+app.command("custodiet.cli.runs:app", name="runs", help="List, show and remove runs.")
+app.command(
+    "custodiet.cli.study:app", name="study", help="Run a study: claims, published values, values here, verdicts."
+)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -123,8 +124,24 @@ class Environment(Part):
             device=device,
             dtype=dtype,
             num_threads=num_threads,
-            commit=os.environ.get("CUSTODIET_COMMIT"),
+            commit=os.environ.get("CUSTODIET_COMMIT") or _checkout_commit(),
         )
+
+
+def _checkout_commit() -> str | None:
+    """Commit of the checkout that this package is imported from, with a "+" where tracked files differ from it."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 R = TypeVar("R", bound="Record")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from custodiet.base.process import peak_rss_bytes
 from custodiet.base.rng import derive_seed, numpy_rng
 from custodiet.data.embedded import DefaultSplit, SplitDocument
 from custodiet.data.goldfish_mask import goldfish_mask_numpy
@@ -201,7 +202,7 @@ def _train(
         dtype=str(dtype).removeprefix("torch."),
         num_threads=1,
         elapsed_s=round(time.monotonic() - started, 3),
-        peak_rss_bytes=_peak_rss_bytes(),
+        peak_rss_bytes=peak_rss_bytes(),
         loss="goldfish" if arm == "goldfish" else "cross_entropy",
         settings={
             key: config[key]
@@ -291,7 +292,7 @@ def _measure(
         canaries,
         description=ARMS[arm],
         num_params=training.num_params,
-        training=training.model_copy(update={"peak_rss_bytes": _peak_rss_bytes()}),
+        training=training.model_copy(update={"peak_rss_bytes": peak_rss_bytes()}),
         blind=blind,
         scoring_elapsed_s=time.monotonic() - started,
         seed=config["seed"],
@@ -335,14 +336,6 @@ def _environment(dtype: str) -> dict[str, Any]:
         instruction_set=torch.backends.cpu.get_cpu_capability(),
     )
     return here.model_dump(mode="json")
-
-
-def _peak_rss_bytes() -> int | None:
-    try:
-        import resource
-    except ImportError:
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def measure_tokens_per_s(config: dict[str, Any], *, num_steps: int = 4) -> float:

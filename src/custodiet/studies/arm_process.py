@@ -80,7 +80,11 @@ def _start(
         for line in process.stdout or ():
             messages.put((name, json.loads(line)))
         drain.join()
-        messages.put((name, {"exit": process.wait()}))
+        code = process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        messages.put((name, {"exit": code}))
 
     threading.Thread(target=listen, daemon=True).start()
     return process

@@ -20,6 +20,7 @@ def run_goldfish_study(
     *, folder: RunFolder, seed: int, command: str, on_progress: Callable[[str, float, float, str], None]
 ) -> StudyRecord:
     """Run the default job below `folder` and judge the paper's claims on it."""
+    folder.begin({"job": "study", "study": "goldfish", "seed": seed})
     inner = RunFolder.create(folder.path / "audit", "audit")
     audit = run_default_job(DefaultJobConfig(seed=seed), folder=inner, command=command, on_progress=on_progress)
     record = StudyRecord(

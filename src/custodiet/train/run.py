@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -224,14 +227,11 @@ class _Run:
             self.metrics_path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def run(self) -> TrainRecord:
-        try:
-            self._steps()
-        except KeyboardInterrupt:
-            self._save()
-            raise
+        with stop_after_step() as stop:
+            self._steps(stop)
         return self._finish()
 
-    def _steps(self) -> None:
+    def _steps(self, stop: threading.Event) -> None:
         config, trainer = self.config, self.trainer
         while trainer.num_steps_done < config.num_steps:
             step = trainer.num_steps_done + 1
@@ -247,8 +247,10 @@ class _Run:
                 )
             if logged:
                 self._log(metrics)
-            if step % config.checkpoint_every == 0 or step == config.num_steps:
+            if step % config.checkpoint_every == 0 or step == config.num_steps or stop.is_set():
                 self._save()
+            if stop.is_set():
+                raise KeyboardInterrupt
 
     def _micro_batches(self, step: int) -> Iterator[Batch]:
         """The rows of a step: consecutive places in a sequence of seeded shuffles, dealt out to ranks."""
@@ -387,6 +389,30 @@ class _Run:
         if rank() == 0:
             record.save(self.folder.record_json)
         return record
+
+
+@contextmanager
+def stop_after_step() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, so that no step is torn; a second Ctrl-C interrupts at once and saves nothing.
+
+    Outside the main thread, where signals do not arrive, nothing changes.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
 
 
 def _is_step_up_to(line: str, step: int) -> bool:

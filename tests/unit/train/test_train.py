@@ -292,3 +292,22 @@ def test_config_errors(tmp_path, corpus):
     one.write_text("only one document")
     with pytest.raises(CorpusError, match="too small to hold"):
         custodiet.train(make_config(one), out=tmp_path / "r")
+
+
+def test_ctrl_c_ends_after_the_step_and_resumes_with_the_same_bits(corpus, tmp_path):
+    config = make_config(corpus, num_steps=9, log_every=1, checkpoint_every=100)
+    custodiet.train(config, out=tmp_path / "whole")
+
+    def interrupt(task, done, total, note):
+        if task == "train" and done == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        custodiet.train(config, out=tmp_path / "cut", on_progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert json.loads((tmp_path / "cut" / "run.json").read_text())["status"] == "interrupted"
+    assert len((tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()) == 4
+    custodiet.train(config, out=tmp_path / "cut", resume=True)
+    whole, cut = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
