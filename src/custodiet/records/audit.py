@@ -76,7 +76,7 @@ class TrainingSummary(Part):
     peak_rss_bytes: int | None = None
     loss: Literal["cross_entropy", "goldfish"]
     settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
-    curve: list[tuple[int, float, float | None, float | None]] = Field(default_factory=list)
+    curve: list[tuple[int, float | None, float | None, float | None]] = Field(default_factory=list)
     """(supervised tokens, validation loss, kept-target loss, dropped-target loss) in nats, at some steps"""
 
 

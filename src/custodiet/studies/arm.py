@@ -172,7 +172,7 @@ def _train(
     marks = {
         math.ceil(num_steps * (place + 1) / config["num_curve_points"]) for place in range(config["num_curve_points"])
     }
-    curve: list[tuple[int, float, float | None, float | None]] = []
+    curve: list[tuple[int, float | None, float | None, float | None]] = []
     supervised = inputs = dropped = 0
     started = time.monotonic()
     bos_id = split.tokenizer.bos_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 import sys
 import threading
@@ -155,7 +154,8 @@ def train(
             folder.finish("failed")
             raise
         if rank() == 0:
-            headline = f"validation loss {record.validation_loss_nats.value or math.nan:.3f} nats"
+            loss = record.validation_loss_nats.value
+            headline = "no validation documents" if loss is None else f"validation loss {loss:.3f} nats"
             folder.finish("done", title=record.title, headline=headline)
     return record
 
@@ -208,7 +208,7 @@ class _Run:
         self.dtype = resolve_dtype(config.dtype, self.device)
         self.trainer = Trainer(self.model, self.optimizer, schedule, dtype=self.dtype)
         self.counts = {"num_input_tokens": 0, "num_supervised_tokens": 0, "num_dropped_tokens": 0}
-        self.curve: list[tuple[int, float, float | None, float | None]] = []
+        self.curve: list[tuple[int, float | None, float | None, float | None]] = []
         self.elapsed_before_s = 0.0
         self.checkpoints = folder.path / "checkpoints"
         self.metrics_path = folder.path / "metrics.jsonl"
@@ -241,7 +241,7 @@ class _Run:
             self.counts["num_supervised_tokens"] += metrics.num_kept
             self.counts["num_dropped_tokens"] += metrics.num_dropped
             if step % config.validate_every == 0 or step == config.num_steps:
-                loss = self._validation().value or math.nan
+                loss = self._validation().value
                 self.curve.append(
                     (self.counts["num_supervised_tokens"], loss, metrics.kept_loss_nats, metrics.dropped_loss_nats)
                 )

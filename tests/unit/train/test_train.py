@@ -311,3 +311,13 @@ def test_ctrl_c_ends_after_the_step_and_resumes_with_the_same_bits(corpus, tmp_p
     custodiet.train(config, out=tmp_path / "cut", resume=True)
     whole, cut = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+def test_without_validation_documents_the_loss_is_null_with_its_reason(corpus, tmp_path):
+    record = custodiet.train(make_config(corpus, validation_share=0.0), out=tmp_path / "run")
+    assert record.validation_loss_nats.value is None and "validation_share is 0" in (
+        record.validation_loss_nats.why or ""
+    )
+    assert record.training.curve and all(point[1] is None for point in record.training.curve)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["headline"] == "no validation documents"
+    assert TrainRecord.load(tmp_path / "run" / "record.json") == record
