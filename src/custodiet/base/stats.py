@@ -67,8 +67,15 @@ def estimate_proportion(
     return Estimate(hits / num, float(interval.low), float(interval.high), int(num))
 
 
-def estimate_mean(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
+def estimate_mean(
+    values: ArrayLike, *, confidence: float = 0.95, bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Estimate:
     """Mean with Student's t interval.
+
+    Args:
+        values: samples, any shape.
+        confidence: two-sided coverage, in (0, 1).
+        bounds: what a value can be at least and at most; the interval is cut there, which loses no coverage.
 
     Raises:
         TooFewSamplesError: there is no sample.
@@ -80,7 +87,7 @@ def estimate_mean(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     if x.size < 2:
         return Estimate(mean, None, None, 1, "one sample has no interval")
     half = float(stats.t.ppf(0.5 + confidence / 2, x.size - 1) * x.std(ddof=1) / math.sqrt(x.size))
-    return Estimate(mean, mean - half, mean + half, int(x.size))
+    return Estimate(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]), int(x.size))
 
 
 def bootstrap(

@@ -168,8 +168,10 @@ def _generation(repeats: int | None, frame: pl.DataFrame) -> BucketGeneration | 
         return None
     return BucketGeneration(
         repeats=repeats,
-        rouge_l=Measurement.of(estimate_mean(known["rouge_l"].to_numpy())),
-        normalized_edit_distance=Measurement.of(estimate_mean(known["normalized_edit_distance"].to_numpy())),
+        rouge_l=Measurement.of(estimate_mean(known["rouge_l"].to_numpy(), bounds=(0, 1))),
+        normalized_edit_distance=Measurement.of(
+            estimate_mean(known["normalized_edit_distance"].to_numpy(), bounds=(0, 1))
+        ),
         exact_rate=Measurement.of(estimate_proportion(int(known["generated_exact"].sum()), len(known))),
     )
 

@@ -15,6 +15,7 @@ from custodiet.report.text import arm_name, format_measurement, repeats_label, s
 
 __all__ = ["render_html", "render_study_html"]
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 GLOSSARY = {
     "Extraction": "The model is given the first 50 tokens of a passage. If its most likely choice is the true token at "
     "each of the next 50 places, the passage counts as extracted. One teacher-forced pass gives the same verdict as greedy "
@@ -34,6 +35,8 @@ GLOSSARY = {
 def _cell(one: Measurement | None, *, digits: int = 3, percent: bool = False) -> str:
     value, interval = format_measurement(one, digits=digits, percent=percent)
     why = ' class="why"' if one is not None and one.why else ""
+    if one is not None and not one.why:  # a narrow column breaks between interval and number of samples, nowhere else
+        interval = interval.replace(" ", NO_BREAK).replace(f",{NO_BREAK}n", ", n")
     return f"<td{why}>{escape(value)}" + (f"<small>{escape(interval)}</small>" if interval else "") + "</td>"
 
 
@@ -75,7 +78,7 @@ def render_html(record: AuditRecord) -> str:
     stamp = (
         f"custodiet {machine.custodiet} · {record.created_utc} · seed {record.seed} · "
         f"{format_duration_s(record.elapsed_s)} min on {machine.cpu}, {machine.device}, {machine.dtype}"
-    )
+    ) + (f" · commit {machine.commit}" if machine.commit else "")
     sentences = "".join(f"<p>{escape(one)}</p>" for one in summary_sentences(record))
     return _page(
         record.title,

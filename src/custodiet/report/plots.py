@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
 from custodiet.records.base import Measurement
+from custodiet.report.text import arm_name
 
 __all__ = [
     "plot_accuracy",
@@ -132,17 +133,15 @@ def _repeats_axis(axes: Axes, repeats: Sequence[int | None]) -> None:
         axes.set_xlim(0.5, 1.5)
 
 
-def _name(arm: str) -> str:
-    return arm.replace("_", " ")
-
-
 def plot_extraction(record: AuditRecord) -> str:
     """Greedy 50-token extraction by repeats, controls as a band."""
     with _figure("Extraction by repeats") as canvas:
         axes = canvas.axes
         repeats: list[int | None] = []
         for index, (name, arm) in enumerate(record.arms.items()):
-            _series(axes, [(one.repeats or 1, one.rate) for one in arm.extraction_50], index=index, label=_name(name))
+            _series(
+                axes, [(one.repeats or 1, one.rate) for one in arm.extraction_50], index=index, label=arm_name(name)
+            )
             repeats = [one.repeats for one in arm.extraction_50]
         _control(axes, next(iter(record.arms.values())).control_extraction_50, "never-trained controls")
         _repeats_axis(axes, repeats)
@@ -180,7 +179,10 @@ def plot_membership(record: AuditRecord) -> str:
         for index, (name, arm) in enumerate(record.arms.items()):
             buckets = arm.membership["loss"].by_repeats
             _series(
-                axes, [(one.repeats or 1, one.auc) for one in buckets], index=index, label=f"{_name(name)}, loss attack"
+                axes,
+                [(one.repeats or 1, one.auc) for one in buckets],
+                index=index,
+                label=f"{arm_name(name)}, loss attack",
             )
             repeats = [one.repeats for one in buckets]
         axes.axhline(0.5, color=CONTROL, linewidth=1.2, linestyle=":", label="guessing")
@@ -199,7 +201,7 @@ def plot_bits(record: AuditRecord) -> str:
         for index, (name, arm) in enumerate(record.arms.items()):
             buckets = arm.memorized_bits_by_repeats
             points = [(one.repeats or 1, one.member_minus_control) for one in buckets]
-            _series(axes, points, index=index, label=_name(name))
+            _series(axes, points, index=index, label=arm_name(name))
             repeats = [one.repeats for one in buckets]
         axes.axhline(0, color=CONTROL, linewidth=1.2, linestyle=":", label="never-trained controls")
         _repeats_axis(axes, repeats)
@@ -216,7 +218,7 @@ def plot_exposure(record: AuditRecord) -> str:
         for index, (name, arm) in enumerate(record.arms.items()):
             ticks = [one.repeats for one in arm.exposure_by_repeats]
             points = [(place + 0.08 * index, one.exposure_bits) for place, one in enumerate(arm.exposure_by_repeats)]
-            _series(axes, points, index=index, label=_name(name))
+            _series(axes, points, index=index, label=arm_name(name))
         axes.set_xticks(range(len(ticks)), ["left out" if value == 0 else f"{value}×" for value in ticks])
         axes.set_xlabel("times the canary stands in the training text")
         axes.set_ylabel("exposure in bits")
@@ -235,7 +237,7 @@ def plot_curves(record: AuditRecord) -> str:
                 (tokens / 1e6, Measurement(value=loss, num=1, why="a point of a curve"))
                 for tokens, loss, _, _ in arm.training.curve
             ]
-            _series(axes, points, index=index, label=_name(name), dashed=index == 1)
+            _series(axes, points, index=index, label=arm_name(name), dashed=index == 1)
         axes.set_xlabel("supervised tokens, millions")
         axes.set_ylabel("validation loss, nats per token")
         axes.legend(loc="upper right")

@@ -43,6 +43,8 @@ blockquote { margin: .3rem 0; padding: .3rem .8rem; border-left: 2px solid var(-
 dl { display: grid; grid-template-columns: minmax(8rem, auto) 1fr; gap: .25rem 1rem; font-size: .9rem; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 34rem) { main { padding: 1.4rem 1rem 3rem; } h1 { font-size: 1.5rem; } body { font-size: 15px; }
+  table { font-size: .84rem; } th, td { padding: .3rem .3rem; } th { white-space: normal; }
+  td small { font-size: .72rem; white-space: normal; }
   dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
 @media print { body { background: #fff; color: #000; font-size: 10.5pt; } main { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; } figure, .summary, tr { break-inside: avoid; } details > * { display: block; } }

@@ -13,6 +13,11 @@ def arm_name(name: str) -> str:
     return {"cross_entropy": "cross-entropy"}.get(name, name.replace("_", " "))
 
 
+def _model_name(name: str) -> str:
+    """How a sentence calls an arm: "the cross-entropy model"; a user's own is "the model"."""
+    return "the model" if name == "model" else f"the {arm_name(name)} model"
+
+
 def repeats_label(repeats: int | None) -> str:
     """How a bucket is called in tables."""
     return "all" if repeats is None else f"{repeats}×"
@@ -62,7 +67,7 @@ def summary_sentences(record: AuditRecord) -> list[str]:
 def _extraction_sentence(name: str, arm: ArmRecord) -> str:
     known = [one for one in arm.extraction_50 if one.rate.value is not None]
     if not known:
-        return f"The {arm_name(name)} model could not be tested for extraction: no document is long enough."
+        return f"{_model_name(name).capitalize()} could not be tested for extraction: no document is long enough."
     top = max(known, key=lambda one: one.repeats or 0)
     which = (
         "the documents" if top.repeats is None else f"the passages that stood {top.repeats} times in its training text"
@@ -70,7 +75,7 @@ def _extraction_sentence(name: str, arm: ArmRecord) -> str:
     control = ""
     if arm.control_extraction_50.value is not None:
         control = f"; of passages it never saw, {format_share(arm.control_extraction_50)}"
-    return f"Of {which}, the {arm_name(name)} model continues {format_share(top.rate)} word for word for 50 tokens{control}."
+    return f"Of {which}, {_model_name(name)} continues {format_share(top.rate)} word for word for 50 tokens{control}."
 
 
 def _membership_sentence(name: str, arm: ArmRecord) -> str:
@@ -80,8 +85,10 @@ def _membership_sentence(name: str, arm: ArmRecord) -> str:
     figure = f"area under the curve {auc.value:.2f} ({auc.low:.2f}–{auc.high:.2f}; guessing gives 0.50)"
     if auc.low > 0.5:
         caution = " Goldfish loss does not stop membership inference." if name == "goldfish" else ""
-        return f"Whether a passage was in the training text of the {arm_name(name)} model can be told by its loss: {figure}.{caution}"
-    return f"Its loss does not tell reliably whether a passage was in the training text of the {arm_name(name)} model: {figure}."
+        return f"Whether a passage was in the training text of {_model_name(name)} can be told by its loss: {figure}.{caution}"
+    return (
+        f"Its loss does not tell reliably whether a passage was in the training text of {_model_name(name)}: {figure}."
+    )
 
 
 def headline_lines(record: AuditRecord) -> list[str]:
