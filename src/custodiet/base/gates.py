@@ -120,7 +120,8 @@ def judge_gate(gate: Gate, measurement: Mapping[str, Any]) -> tuple[Outcome, str
     if value is None or low is None or high is None:
         return "inconclusive", f"no interval: {measurement.get('why') or 'not measured'}"
     limit = gate.threshold
-    shown = f"{value:.4g} [{low:.4g}, {high:.4g}], n={measurement['num']}"
+    exact = value == low == high  # a plain number of the record, not a measurement
+    shown = f"{value:.4g}" if exact else f"{value:.4g} [{low:.4g}, {high:.4g}], n={measurement['num']}"
     tests: dict[str, tuple[bool, bool]] = {
         ">": (low > limit, high <= limit),
         ">=": (low >= limit, high < limit),

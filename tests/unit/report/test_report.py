@@ -67,7 +67,7 @@ def test_every_measurement_of_the_overview_stands_with_its_interval():
             (arm.memorized_bits_member_minus_control, False, 1),
         ]:
             value, interval = format_measurement(one, percent=percent, digits=digits)
-            assert f"{value}<small>{interval}</small>" in page
+            assert f"{value}<small>{interval}</small>" in page.replace("\N{NO-BREAK SPACE}", " ")
         assert format_measurement(arm.validation_loss_nats)[1] in markdown
     for text in record.not_tested:
         assert text in page and text in markdown
