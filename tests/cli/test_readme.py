@@ -11,7 +11,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    every = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [text for kind, text in every if kind == language]
 
 
 @pytest.mark.slow
