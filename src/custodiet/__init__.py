@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from custodiet.base.protocols import Generator, TargetScorer, TargetScores, TokenCodec
     from custodiet.base.stats import Estimate
     from custodiet.errors import CustodietError
+    from custodiet.memorization.capacity.sweep import capacity
     from custodiet.memorization.forecast import forecast
     from custodiet.memorization.run import audit
     from custodiet.nn.goldfish import GoldfishLoss, goldfish_mask
@@ -40,6 +41,7 @@ _HOME = {
     "TrainConfig": "custodiet.train.config",
     "TrainRecord": "custodiet.records.train",
     "audit": "custodiet.memorization.run",
+    "capacity": "custodiet.memorization.capacity.sweep",
     "forecast": "custodiet.memorization.forecast",
     "goldfish_mask": "custodiet.nn.goldfish",
     "load_model": "custodiet.nn.loading",
@@ -62,6 +64,7 @@ __all__ = [
     "TrainRecord",
     "__version__",
     "audit",
+    "capacity",
     "forecast",
     "goldfish_mask",
     "load_model",

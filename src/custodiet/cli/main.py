@@ -34,6 +34,11 @@ app.command(
     help="Say what a model of a size could memorize, before any training.",
 )
 app.command(
+    "custodiet.cli.capacity:capacity",
+    name="capacity",
+    help="Measure how many bits a parameter holds, on random tokens.",
+)
+app.command(
     "custodiet.cli.verify_mask:verify_mask",
     name="verify-mask",
     help="Check what a goldfish mask really drops on a corpus.",

@@ -20,18 +20,22 @@ def report(run: str, /, *, root: Path = Path("runs"), json: JsonFlag = False, qu
     """
     from custodiet.records.audit import AuditRecord
     from custodiet.records.base import load_record
+    from custodiet.records.capacity import CapacityRecord
     from custodiet.records.files import write_text_atomic
     from custodiet.records.index import RunIndex
     from custodiet.records.run_folder import RunFolder
     from custodiet.records.study import StudyRecord
+    from custodiet.report.capacity import render_capacity_html, render_capacity_markdown
     from custodiet.report.html import render_html, render_study_html
     from custodiet.report.markdown import render_markdown, render_study_markdown
 
     path = Path(run) if Path(run).is_dir() else RunIndex(root).find(run).path
     folder = RunFolder.open(Path(path))
-    record = load_record(folder.record_json, (AuditRecord, StudyRecord))
+    record = load_record(folder.record_json, (AuditRecord, CapacityRecord, StudyRecord))
     if isinstance(record, AuditRecord):
         html, markdown = render_html(record), render_markdown(record)
+    elif isinstance(record, CapacityRecord):
+        html, markdown = render_capacity_html(record), render_capacity_markdown(record)
     else:
         html, markdown = render_study_html(record), render_study_markdown(record)
     write_text_atomic(folder.report_html, html)

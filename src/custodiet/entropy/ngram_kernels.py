@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 @njit(cache=True, inline="always")
-def _slot(key: int, mask: int) -> int:
+def _slot(key: Any, mask: Any) -> Any:
     mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
     return np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(mask))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from custodiet.errors import TooFewSamplesError, UsageError
 from custodiet.records.audit import ForecastRecord
 
-__all__ = ["BITS_PER_PARAM", "estimate_forecast", "forecast", "membership_f1_law"]
+__all__ = ["BITS_PER_PARAM", "LAW_SAMPLE_TOKENS", "estimate_forecast", "forecast", "membership_f1_law"]
 
 BITS_PER_PARAM = 3.64
 BITS_PER_PARAM_SOURCE = "Morris et al. 2025, arXiv 2505.24832: fitted on random tokens, GPT-2 layouts of 0.1 to 20 M"
-SAMPLE_TOKENS = 64
+LAW_SAMPLE_TOKENS = 64
 LAW_SOURCE = "Morris et al. 2025, arXiv 2505.24832, corrected; average case of a loss threshold, half the pool positive"
 
 
@@ -77,7 +77,7 @@ def estimate_forecast(
         num_corpus_tokens=num_tokens,
         corpus_over_capacity=ratio,
         tokens_per_param=num_tokens / num_params,
-        membership_f1=membership_f1_law(num_samples=num_tokens / SAMPLE_TOKENS, num_params=num_params),
+        membership_f1=membership_f1_law(num_samples=num_tokens / LAW_SAMPLE_TOKENS, num_params=num_params),
         membership_f1_source=LAW_SOURCE,
         reading=reading,
     )

@@ -13,7 +13,15 @@ from custodiet.report import plots
 from custodiet.report.style import CSS
 from custodiet.report.text import arm_name, format_measurement, repeats_label, summary_sentences
 
-__all__ = ["render_html", "render_study_html"]
+__all__ = [
+    "render_environment",
+    "render_html",
+    "render_measurement",
+    "render_page",
+    "render_section",
+    "render_study_html",
+    "render_table",
+]
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 GLOSSARY = {
@@ -32,7 +40,8 @@ GLOSSARY = {
 }
 
 
-def _cell(one: Measurement | None, *, digits: int = 3, percent: bool = False) -> str:
+def render_measurement(one: Measurement | None, *, digits: int = 3, percent: bool = False) -> str:
+    """A table cell with value and interval."""
     value, interval = format_measurement(one, digits=digits, percent=percent)
     why = ' class="why"' if one is not None and one.why else ""
     if one is not None and not one.why:  # a narrow column breaks between interval and number of samples, nowhere else
@@ -40,7 +49,7 @@ def _cell(one: Measurement | None, *, digits: int = 3, percent: bool = False) ->
     return f"<td{why}>{escape(value)}" + (f"<small>{escape(interval)}</small>" if interval else "") + "</td>"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def render_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; cells that do not start with <td are escaped."""
     top = "".join(f"<th>{escape(one)}</th>" for one in head)
     body = "".join(
@@ -50,7 +59,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<div class="table"><table><thead><tr>{top}</tr></thead><tbody>\n{body}</tbody></table></div>'
 
 
-def _section(title: str, *parts: str) -> str:
+def render_section(title: str, *parts: str) -> str:
+    """A section; empty parts are left out."""
     return f"<section><h2>{escape(title)}</h2>\n" + "\n".join(part for part in parts if part) + "</section>"
 
 
@@ -61,7 +71,8 @@ def _figure(svg: str, caption: str, table: str) -> str:
     )
 
 
-def _page(title: str, stamp: str, body: Iterable[str]) -> str:
+def render_page(title: str, stamp: str, body: Iterable[str]) -> str:
+    """A whole page with its style sheet."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -80,7 +91,7 @@ def render_html(record: AuditRecord) -> str:
         f"{format_duration_s(record.elapsed_s)} min on {machine.cpu}, {machine.device}, {machine.dtype}"
     ) + (f" · commit {machine.commit}" if machine.commit else "")
     sentences = "".join(f"<p>{escape(one)}</p>" for one in summary_sentences(record))
-    return _page(
+    return render_page(
         record.title,
         stamp,
         [
@@ -99,8 +110,8 @@ def render_html(record: AuditRecord) -> str:
             _forecast(record),
             _examples(record.examples, record.redacted),
             _corpus(record),
-            _environment(machine, record.command),
-            _section(
+            render_environment(machine, record.command),
+            render_section(
                 "Words", "<dl>" + "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in GLOSSARY.items()) + "</dl>"
             ),
         ],
@@ -117,26 +128,34 @@ def _overview(record: AuditRecord) -> str:
     lines: list[tuple[str, Callable[[str, ArmRecord], str]]] = [
         (
             "Extracted, most repeats",
-            lambda name, arm: _cell(None if (b := top[name]) is None else b.rate, percent=True),
+            lambda name, arm: render_measurement(None if (b := top[name]) is None else b.rate, percent=True),
         ),
-        ("Extracted, all members", lambda _, arm: _cell(arm.extraction_50_pooled, percent=True)),
-        ("Extracted, controls", lambda _, arm: _cell(arm.control_extraction_50, percent=True)),
-        ("Membership AUC, loss", lambda _, arm: _cell(arm.membership["loss"].auc)),
-        ("Membership TPR at 1 % FPR, loss", lambda _, arm: _cell(arm.membership["loss"].tpr_at_fpr_1pct, percent=True)),
-        ("Memorized bits per passage", lambda _, arm: _cell(arm.memorized_bits_member_minus_control, digits=1)),
-        ("Exposure of canaries, bits", lambda _, arm: _cell(arm.exposure_bits, digits=2)),
-        ("Validation loss, nats per token", lambda _, arm: _cell(arm.validation_loss_nats)),
-        ("Blind baseline AUC", lambda _, arm: _cell(arm.blind_baseline_auc)),
+        ("Extracted, all members", lambda _, arm: render_measurement(arm.extraction_50_pooled, percent=True)),
+        ("Extracted, controls", lambda _, arm: render_measurement(arm.control_extraction_50, percent=True)),
+        ("Membership AUC, loss", lambda _, arm: render_measurement(arm.membership["loss"].auc)),
+        (
+            "Membership TPR at 1 % FPR, loss",
+            lambda _, arm: render_measurement(arm.membership["loss"].tpr_at_fpr_1pct, percent=True),
+        ),
+        (
+            "Memorized bits per passage",
+            lambda _, arm: render_measurement(arm.memorized_bits_member_minus_control, digits=1),
+        ),
+        ("Exposure of canaries, bits", lambda _, arm: render_measurement(arm.exposure_bits, digits=2)),
+        ("Validation loss, nats per token", lambda _, arm: render_measurement(arm.validation_loss_nats)),
+        ("Blind baseline AUC", lambda _, arm: render_measurement(arm.blind_baseline_auc)),
         ("Parameters", lambda _, arm: f"{arm.num_params:,}"),
     ]
     rows = [[label, *(show(name, arm) for name, arm in arms)] for label, show in lines]
     described = "".join(f"<li><b>{escape(arm_name(name))}</b>: {escape(arm.description)}</li>" for name, arm in arms)
-    return _section("At a glance", f"<ul>{described}</ul>", _table(["", *(arm_name(name) for name, _ in arms)], rows))
+    return render_section(
+        "At a glance", f"<ul>{described}</ul>", render_table(["", *(arm_name(name) for name, _ in arms)], rows)
+    )
 
 
 def _limits(record: AuditRecord) -> str:
     items = "".join(f"<li>{escape(one)}</li>" for one in record.not_tested)
-    return _section("What was not tested", f'<div class="summary limits"><ul>{items}</ul></div>')
+    return render_section("What was not tested", f'<div class="summary limits"><ul>{items}</ul></div>')
 
 
 def _bucket_table(
@@ -147,16 +166,21 @@ def _bucket_table(
     columns = [dict(pick(arm)) for _, arm in arms]
     repeats = list(dict.fromkeys(key for column in columns for key in column))
     rows = [
-        [repeats_label(key), *(_cell(column.get(key), digits=digits, percent=percent) for column in columns)]
+        [
+            repeats_label(key),
+            *(render_measurement(column.get(key), digits=digits, percent=percent) for column in columns),
+        ]
         for key in repeats
     ]
     if any(control(arm) is not None for _, arm in arms):
-        rows.append(["controls", *(_cell(control(arm), digits=digits, percent=percent) for _, arm in arms)])
-    return _table(["repeats", *(arm_name(name) for name, _ in arms)], rows)
+        rows.append(
+            ["controls", *(render_measurement(control(arm), digits=digits, percent=percent) for _, arm in arms)]
+        )
+    return render_table(["repeats", *(arm_name(name) for name, _ in arms)], rows)
 
 
 def _extraction(record: AuditRecord) -> str:
-    exposures = _table(
+    exposures = render_table(
         ["repeats", *(f"{arm_name(name)}: shown" for name, _ in _arms(record))],
         [
             [repeats_label(row[0].repeats), *("–" if one.exposures is None else f"{one.exposures:.2f}×" for one in row)]
@@ -170,7 +194,7 @@ def _extraction(record: AuditRecord) -> str:
         percent=True,
     )
     ties = sum(one.num_ties for _, arm in _arms(record) for one in arm.extraction_50)
-    return _section(
+    return render_section(
         "Verbatim extraction",
         "<p>Share of passages whose tokens 51 to 100 the model reproduces from the first 50, greedily and exactly.</p>",
         _figure(
@@ -194,7 +218,7 @@ def _openings(record: AuditRecord) -> str:
         lambda arm: None if arm.control_opening is None else arm.control_opening.exact_rate,
         percent=True,
     )
-    return _section(
+    return render_section(
         "Document openings",
         "<p>Tokens 2 to 13 from the very start of a passage, which the 50-token measure cannot see: share of tokens that "
         "are the greedy choice.</p>",
@@ -218,7 +242,7 @@ def _generation(record: AuditRecord) -> str:
             digits=digits,
         )
         parts.append(f"<h3>{title}</h3>{table}")
-    return _section(
+    return render_section(
         "Free-running generation",
         "<p>The model writes 50 tokens on its own after the true first 50, with cached greedy decoding; what it writes is "
         "compared with the truth.</p>",
@@ -234,20 +258,23 @@ def _accuracy(record: AuditRecord) -> str:
         rows = [
             [
                 repeats_label(one.repeats),
-                *(_cell(pick, percent=True) for pick in (one.all_targets, one.kept_targets, one.dropped_targets)),
+                *(
+                    render_measurement(pick, percent=True)
+                    for pick in (one.all_targets, one.kept_targets, one.dropped_targets)
+                ),
             ]
             for one in arm.token_accuracy
         ]
         if arm.control_token_accuracy is not None:
             control = arm.control_token_accuracy
             picks = (control.all_targets, control.kept_targets, control.dropped_targets)
-            rows.append(["controls", *(_cell(pick, percent=True) for pick in picks)])
+            rows.append(["controls", *(render_measurement(pick, percent=True) for pick in picks)])
         parts.append(
             f"<h3>{escape(arm_name(name))}</h3>"
             + _figure(
                 plots.plot_accuracy(arm),
                 "Targets that the loss never showed stay near what a control gives, however often the passage repeats.",
-                _table(["repeats", "all targets", "in the loss", "dropped"], rows),
+                render_table(["repeats", "all targets", "in the loss", "dropped"], rows),
             )
         )
     plain = _bucket_table(
@@ -256,7 +283,7 @@ def _accuracy(record: AuditRecord) -> str:
         lambda arm: None if arm.control_token_accuracy is None else arm.control_token_accuracy.all_targets,
         percent=True,
     )
-    return _section(
+    return render_section(
         "Token accuracy", "<p>Share of suffix tokens that are the greedy choice, teacher-forced.</p>", plain, *parts
     )
 
@@ -264,11 +291,15 @@ def _accuracy(record: AuditRecord) -> str:
 def _membership(record: AuditRecord) -> str:
     names = {"loss": "LOSS", "zlib": "zlib", "min_k": "Min-K%", "min_k_plus_plus": "Min-K%++"}
     rows = [
-        [f"{arm_name(name)}, {names[attack]}", _cell(one.auc), _cell(one.tpr_at_fpr_1pct, percent=True)]
+        [
+            f"{arm_name(name)}, {names[attack]}",
+            render_measurement(one.auc),
+            render_measurement(one.tpr_at_fpr_1pct, percent=True),
+        ]
         for name, arm in _arms(record)
         for attack, one in arm.membership.items()
     ]
-    parts = [_table(["model, attack", "AUC", "TPR at 1 % FPR"], rows)]
+    parts = [render_table(["model, attack", "AUC", "TPR at 1 % FPR"], rows)]
     if any(arm.membership["loss"].by_repeats for _, arm in _arms(record)):
         table = _bucket_table(
             record, lambda arm: [(one.repeats, one.auc) for one in arm.membership["loss"].by_repeats], lambda arm: None
@@ -287,7 +318,7 @@ def _membership(record: AuditRecord) -> str:
         )
         figure = f"{blind.value:.2f} ({blind.low:.2f}–{blind.high:.2f})"
         note = f"<p>A classifier that never sees the model reaches an AUC of {figure}: {verdict}.</p>"
-    return _section("Membership inference", note, *parts)
+    return render_section("Membership inference", note, *parts)
 
 
 def _bits(record: AuditRecord) -> str:
@@ -306,21 +337,21 @@ def _bits(record: AuditRecord) -> str:
         one.member_minus_control.value is not None for _, arm in _arms(record) for one in arm.memorized_bits_by_repeats
     ):
         figure = _figure(plots.plot_bits(record), "Member mean less control mean, against an n-gram model.", table)
-    return _section("Memorized bits", f"<p>Per passage, all members: {escape(pooled)}.</p>", figure)
+    return render_section("Memorized bits", f"<p>Per passage, all members: {escape(pooled)}.</p>", figure)
 
 
 def _exposure(record: AuditRecord) -> str:
     arms = _arms(record)
     if not any(arm.exposure_by_repeats for _, arm in arms):
         why = next((arm.exposure_bits.why for _, arm in arms if arm.exposure_bits.why), None)
-        return _section("Canaries", f"<p>{escape(why or 'not measured')}.</p>")
+        return render_section("Canaries", f"<p>{escape(why or 'not measured')}.</p>")
     columns = [{one.repeats: one.exposure_bits for one in arm.exposure_by_repeats} for _, arm in arms]
     rows = [
-        ["left out" if key == 0 else f"{key}×", *(_cell(column.get(key), digits=2) for column in columns)]
+        ["left out" if key == 0 else f"{key}×", *(render_measurement(column.get(key), digits=2) for column in columns)]
         for key in columns[0]
     ]
-    table = _table(["repeats", *(arm_name(name) for name, _ in arms)], rows)
-    return _section(
+    table = render_table(["repeats", *(arm_name(name) for name, _ in arms)], rows)
+    return render_section(
         "Canaries",
         "<p>Sentences with a random six-digit secret, planted or left out by a coin. Exposure is the secret's rank among "
         "random alternatives, in bits above chance; a model that knows nothing has 1.44 on average.</p>",
@@ -342,14 +373,16 @@ def _training(record: AuditRecord) -> str:
         ("Dtype, threads", lambda one: f"{one.dtype}, {one.num_threads}"),
     ]
     rows = [[label, *(show(one) for _, one in trained)] for label, show in lines]
-    table = _table(["", *(arm_name(name) for name, _ in trained)], rows)
+    table = render_table(["", *(arm_name(name) for name, _ in trained)], rows)
     curve_rows = [
         [arm_name(name), f"{tokens:,}", f"{loss:.3f}", *("–" if x is None else f"{x:.3f}" for x in (kept, dropped))]
         for name, one in trained
         for tokens, loss, kept, dropped in one.curve
     ]
-    curve = _table(["arm", "tokens in the loss", "validation", "batch, in the loss", "batch, dropped"], curve_rows)
-    return _section(
+    curve = render_table(
+        ["arm", "tokens in the loss", "validation", "batch, in the loss", "batch, dropped"], curve_rows
+    )
+    return render_section(
         "Training",
         table,
         _figure(plots.plot_curves(record), "Validation loss against tokens in the loss.", curve),
@@ -372,10 +405,10 @@ def _forecast(record: AuditRecord) -> str:
     ]
     if one.membership_f1 is not None:
         rows.append(["Membership F1, predicted", f"{one.membership_f1:.3f}", one.membership_f1_source or ""])
-    return _section(
+    return render_section(
         "Forecast",
         f"<p>{escape(one.reading)}</p>",
-        _figure(plots.plot_forecast(one), "Before any training.", _table(["", "value", "source"], rows)),
+        _figure(plots.plot_forecast(one), "Before any training.", render_table(["", "value", "source"], rows)),
     )
 
 
@@ -386,7 +419,7 @@ def _examples(examples: Sequence[ExampleRecord], redacted: bool) -> str:
         [arm_name(one.arm), one.document_id, repeats_label(one.repeats), f"{one.num_matching_tokens} of 50"]
         for one in examples
     ]
-    parts = [_table(["model", "document", "repeats", "tokens right from the start"], rows)]
+    parts = [render_table(["model", "document", "repeats", "tokens right from the start"], rows)]
     if redacted:
         parts.append('<p class="note">Texts are redacted; run with --no-redact to show them.</p>')
     for one in examples:
@@ -398,7 +431,7 @@ def _examples(examples: Sequence[ExampleRecord], redacted: bool) -> str:
             f"<h3>true continuation</h3><blockquote>{escape(one.truth or '')}</blockquote>"
             f"<h3>what the model wrote</h3><blockquote>{escape(one.generated)}</blockquote></details>"
         )
-    return _section("Examples", *parts)
+    return render_section("Examples", *parts)
 
 
 def _corpus(record: AuditRecord) -> str:
@@ -417,7 +450,7 @@ def _corpus(record: AuditRecord) -> str:
     if one.coin_seed is not None:
         notes.append(f"members and controls were assigned by a coin with seed {one.coin_seed}")
     overlaps = [
-        [f"{name} that share a 13-gram with trained text", _cell(measured, percent=True)]
+        [f"{name} that share a 13-gram with trained text", render_measurement(measured, percent=True)]
         for name, measured in (("controls", one.control_overlap_13gram), ("validation", one.validation_overlap_13gram))
         if measured is not None
     ]
@@ -430,21 +463,21 @@ def _corpus(record: AuditRecord) -> str:
         found = record.mask
         mask = (
             f"<h3>Goldfish mask</h3><p>Strategy {escape(found.strategy)}, k = {found.k}, h = {found.h}, seed {found.seed}.</p>"
-            + _table(
+            + render_table(
                 ["", "measured"],
                 [
-                    ["dropped share of eligible targets", _cell(found.effective_drop_rate, digits=4)],
-                    ["targets under one collapsed key", _cell(found.key_collapse_share, digits=5)],
+                    ["dropped share of eligible targets", render_measurement(found.effective_drop_rate, digits=4)],
+                    ["targets under one collapsed key", render_measurement(found.key_collapse_share, digits=5)],
                 ],
             )
         )
-    return _section(
+    return render_section(
         "Corpus",
-        _table(["", "documents", "tokens"], rows),
+        render_table(["", "documents", "tokens"], rows),
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>" if notes else "",
-        _table(["", "share"], overlaps) if overlaps else "",
+        render_table(["", "share"], overlaps) if overlaps else "",
         mask,
-        "<h3>Inputs</h3>" + _table(["role", "path", "documents", "skipped", "sha256"], files),
+        "<h3>Inputs</h3>" + render_table(["role", "path", "documents", "skipped", "sha256"], files),
     )
 
 
@@ -459,16 +492,17 @@ def _gates(record: AuditRecord) -> str:
         ]
         for one in record.gates
     ]
-    return _section("Gates", _table(["fail if", "outcome", "measured"], rows))
+    return render_section("Gates", render_table(["fail if", "outcome", "measured"], rows))
 
 
-def _environment(here: Environment, command: str) -> str:
+def render_environment(here: Environment, command: str) -> str:
+    """The section that says how the numbers were made."""
     pairs = {key: value for key, value in here.model_dump().items() if value is not None}
     items = "".join(
         f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>" for key, value in pairs.items()
     )
     typed = f"<p><code>{escape(command)}</code></p>" if command else ""
-    return _section("How this was run", typed, f"<dl>{items}</dl>")
+    return render_section("How this was run", typed, f"<dl>{items}</dl>")
 
 
 def render_study_html(record: StudyRecord) -> str:
@@ -491,8 +525,8 @@ def render_study_html(record: StudyRecord) -> str:
         f"<li>{escape(claim.name.replace('_', ' '))}: {escape(claim.source)}</li>" for claim in record.claims
     )
     stamp = f"custodiet {machine.custodiet} · {record.created_utc} · seed {record.seed} · {format_duration_s(record.elapsed_s)} min"
-    return _page(
+    return render_page(
         record.title,
         stamp,
-        [_section("Claims", _table(head, rows), f"<ul>{sources}</ul>"), _environment(machine, "")],
+        [render_section("Claims", render_table(head, rows), f"<ul>{sources}</ul>"), render_environment(machine, "")],
     )

@@ -9,7 +9,7 @@ from custodiet.records.base import Measurement
 from custodiet.records.study import StudyRecord
 from custodiet.report.text import arm_name, format_measurement, repeats_label, summary_sentences
 
-__all__ = ["render_markdown", "render_study_markdown"]
+__all__ = ["render_markdown_table", "render_markdown", "render_study_markdown"]
 
 
 def _cell(one: Measurement | None, *, digits: int = 3, percent: bool = False) -> str:
@@ -17,7 +17,8 @@ def _cell(one: Measurement | None, *, digits: int = 3, percent: bool = False) ->
     return f"{value} ({interval})" if interval else value
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def render_markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
@@ -50,12 +51,12 @@ def render_markdown(record: AuditRecord) -> str:
     parts = [
         f"## Memorization audit: {record.title}",
         " ".join(summary_sentences(record)),
-        _table(head, rows),
+        render_markdown_table(head, rows),
         "### Not tested\n\n" + "\n".join(f"- {one}" for one in record.not_tested),
     ]
     if record.gates:
         rows = [[f"`{one.expression}`", one.outcome, one.reason] for one in record.gates]
-        parts.append("### Gates\n\n" + _table(["fail if", "outcome", "measured"], rows))
+        parts.append("### Gates\n\n" + render_markdown_table(["fail if", "outcome", "measured"], rows))
     parts.append(
         f"custodiet {machine.custodiet}, {record.created_utc}, seed {record.seed}, {machine.cpu}, {machine.device}, "
         f"{machine.dtype}; values with 95 % intervals."
@@ -76,5 +77,5 @@ def render_study_markdown(record: StudyRecord) -> str:
         ]
         for claim in record.claims
     ]
-    table = _table(["claim", "published", "here", "interval", "unit", "verdict"], rows)
+    table = render_markdown_table(["claim", "published", "here", "interval", "unit", "verdict"], rows)
     return f"## Study: {record.title}\n\n{table}\n\nSeed {record.seed}, {record.created_utc}.\n"

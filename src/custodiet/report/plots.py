@@ -15,16 +15,19 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
 from custodiet.records.base import Measurement
+from custodiet.records.capacity import CapacityRecord, TextCapacity
 from custodiet.report.text import arm_name
 
 __all__ = [
     "plot_accuracy",
     "plot_bits",
+    "plot_capacity",
     "plot_curves",
     "plot_exposure",
     "plot_extraction",
     "plot_forecast",
     "plot_membership",
+    "plot_text_capacity",
 ]
 
 INK, MUTED, GRID, CONTROL = "#010101", "#020202", "#030303", "#040404"
@@ -257,3 +260,67 @@ def plot_forecast(forecast: ForecastRecord) -> str:
         )
         axes.set_xlabel("million bits")
     return canvas.svg
+
+
+def plot_capacity(record: CapacityRecord) -> str:
+    """Memorized bits against the entropy of the set, beside the ceiling."""
+    points = sorted(
+        (p for p in record.points if p.seed == record.seed and p.num_steps == _grid_steps(record)),
+        key=lambda p: p.dataset_bits,
+    )
+    with _figure("Memorized bits against the entropy of the set") as canvas:
+        axes = canvas.axes
+        axes.plot(
+            [p.dataset_bits / 1e3 for p in points], [p.ceiling_bits / 1e3 for p in points],
+            color=CONTROL, linestyle=":", linewidth=1.4, label="ceiling",
+        )  # fmt: skip
+        axes.plot(
+            [p.dataset_bits / 1e3 for p in points], [p.memorized_bits / 1e3 for p in points],
+            color=SERIES[0], marker="o", markersize=5, linewidth=1.8, label="memorized",
+        )  # fmt: skip
+        held = record.capacity_bits_per_param
+        if held.value is not None:
+            axes.axhline(
+                held.value * record.shape.num_params / 1e3, color=SERIES[1], linewidth=1.2, linestyle="--",
+                label=f"{held.value:.2f} bits per parameter",
+            )  # fmt: skip
+        axes.set_ylim(0, 1.25 * max(p.memorized_bits for p in points) / 1e3)
+        axes.set_xlabel("entropy of the set, thousand bits")
+        axes.set_ylabel("memorized, thousand bits")
+        axes.legend(loc="lower right")
+    return canvas.svg
+
+
+def plot_text_capacity(text: TextCapacity) -> str:
+    """Unintended memorization and test loss against the number of pieces."""
+    with _figure("Unintended memorization and test loss against the size of the set") as canvas:
+        axes = canvas.axes
+        sizes = [one.num_sequences for one in text.points]
+        axes.plot(
+            sizes, [one.clamped_bits / text.shape.num_params for one in text.points],
+            color=SERIES[0], marker="o", markersize=5, linewidth=1.8, label="unintended memorization (left)",
+        )  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("pieces of text in the set")
+        axes.set_ylabel("bits per parameter")
+        right = axes.twinx()
+        right.grid(visible=False)
+        right.spines["right"].set_visible(True)
+        right.plot(
+            sizes, [one.test_bits_per_token for one in text.points],
+            color=SERIES[1], marker="s", markersize=5, linewidth=1.8, linestyle="--", label="test loss (right)",
+        )  # fmt: skip
+        right.set_ylim(bottom=0)
+        right.set_ylabel("test loss, bits per character")
+        lines = axes.get_legend_handles_labels(), right.get_legend_handles_labels()
+        axes.legend(lines[0][0] + lines[1][0], lines[0][1] + lines[1][1], loc="upper right")
+    return canvas.svg
+
+
+def _grid_steps(record: CapacityRecord) -> int:
+    """The number of steps that most sizes were trained with."""
+    steps = [p.num_steps for p in record.points]
+    return max(set(steps), key=steps.count)

@@ -19,6 +19,7 @@ import polars as pl
 
 from custodiet.base.process import peak_rss_bytes
 from custodiet.base.rng import derive_seed, numpy_rng
+from custodiet.base.workers import print_message
 from custodiet.data.embedded import DefaultSplit, SplitDocument
 from custodiet.data.goldfish_mask import goldfish_mask_numpy
 from custodiet.errors import CustodietError
@@ -364,7 +365,7 @@ def main() -> None:
     work, arm = Path(sys.argv[1]), sys.argv[2]
 
     def say(task: str, done: float, total: float, note: str) -> None:
-        print(json.dumps({"task": task, "done": done, "total": total, "note": note}), flush=True)
+        print_message(task=task, done=done, total=total, note=note)
 
     try:
         run_arm(work, arm, say=say)

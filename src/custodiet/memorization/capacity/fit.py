@@ -1,4 +1,4 @@
-"""Train an ensemble on uniform random tokens until it stops storing more, and count what it stored.
+"""Train an ensemble on a small set of sequences until it stops storing more, and count what it stored.
 
 Shape suffixes: M models, N sequences, T positions, B sequences of a batch, P parameters of one model.
 """
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -21,11 +22,12 @@ from torch import Tensor
 from custodiet.base.rng import numpy_rng
 from custodiet.entropy.measures import uniform_bits
 from custodiet.errors import CheckpointError, NonFiniteLossError, UsageError
+from custodiet.memorization.capacity.rounding import Rounding, round_weights
 from custodiet.nn.ensemble import EnsembleConfig, GPTEnsemble
 from custodiet.optim.schedules import Schedule
 from custodiet.records.files import write_bytes_atomic
 
-__all__ = ["Fit", "FitConfig", "fit_random_tokens", "random_tokens"]
+__all__ = ["Fit", "FitConfig", "fit_random_tokens", "fit_tokens", "random_tokens"]
 
 SNAPSHOT_STEPS = 50
 MAX_RESTARTS = 8
@@ -80,6 +82,10 @@ class Fit:
     memorized_bits: list[float]
     """dataset bits less code length, float32 logits, all T tokens of all sequences"""
     bits_per_param: list[float]
+    test_bits_per_token: list[float]
+    """code length of as many fresh random sequences; log2 V is what a model that stored nothing needs"""
+    rounded_memorized_bits: dict[str, list[float]]
+    """the same count with the weights rounded: bfloat16, int8, int6"""
     num_restarts: list[int]
     """how often a diverging model went back to its last good weights at half the learning rate"""
     num_params: int
@@ -89,11 +95,11 @@ class Fit:
     """(step, mean nats per token of the last batches)"""
 
 
-def random_tokens(config: FitConfig) -> Tensor:
-    """The data: int64 (M, N, T), uniform over the vocabulary, one stream per model."""
+def random_tokens(config: FitConfig, name: str = "random tokens") -> Tensor:
+    """The data: int64 (M, N, T), uniform over the vocabulary, one stream per model; another name is other data."""
     shape = (config.num_sequences, config.model.sequence_length)
     parts = [
-        numpy_rng(config.seed, "random tokens", model).integers(0, config.model.vocab_size, size=shape)
+        numpy_rng(config.seed, name, model).integers(0, config.model.vocab_size, size=shape)
         for model in range(config.model.num_models)
     ]
     return torch.from_numpy(np.stack(parts))
@@ -175,6 +181,33 @@ def fit_random_tokens(
     checkpoint_s: float = 60.0,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[Fit, GPTEnsemble]:
+    """`fit_tokens` on uniform random tokens, tested on fresh ones.
+
+    Reference:
+        Morris et al. 2025, arXiv 2505.24832, section 3: memorized bits of random data are its entropy less the code length.
+        There a million steps of 2048 sequences; here as many as `num_steps` says.
+    """
+    return fit_tokens(
+        config,
+        random_tokens(config),
+        random_tokens(config, "test tokens"),
+        device=device,
+        checkpoint=checkpoint,
+        checkpoint_s=checkpoint_s,
+        on_progress=on_progress,
+    )
+
+
+def fit_tokens(
+    config: FitConfig,
+    tokens_MNT: Tensor,
+    test_MNT: Tensor,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    checkpoint_s: float = 60.0,
+    on_progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[Fit, GPTEnsemble]:
     """Adam with a rate per table, warm-up and linear decay to nearly zero; no weight decay.
 
     A model whose loss is not finite, or leaps by 30 % and 0.3 nats over its running mean, goes back to weights that are 50 to
@@ -182,6 +215,8 @@ def fit_random_tokens(
 
     Args:
         config: what to train.
+        tokens_MNT: int64 ids, N being `config.num_sequences`.
+        test_MNT: int64 ids that are not trained on; any N.
         device: "cpu" or a CUDA device.
         checkpoint: file that is written every `checkpoint_s` seconds and continued from when it is there; the result
             is bit for bit that of a run without a pause (CPU, one thread).
@@ -194,10 +229,6 @@ def fit_random_tokens(
     Raises:
         NonFiniteLossError: a model diverged more than eight times.
         CheckpointError: `checkpoint` is damaged or of another fit.
-
-    Reference:
-        Morris et al. 2025, arXiv 2505.24832, section 3: memorized bits of random data are its entropy less the code length.
-        There a million steps of 2048 sequences; here as many as `num_steps` says.
     """
     ensemble = GPTEnsemble(
         config.model,
@@ -205,7 +236,7 @@ def fit_random_tokens(
         device=device,
         head_dtype=torch.bfloat16 if config.bfloat16_head else torch.float32,
     )
-    tokens_MNT = random_tokens(config).to(device)
+    tokens_MNT = tokens_MNT.to(device)
     state = _State(ensemble)
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, config)
@@ -235,17 +266,31 @@ def fit_random_tokens(
             state.cpu_s = time.process_time() - begun
             state.save(checkpoint, config)
             saved = time.monotonic()
-    memorized = [config.dataset_bits - bits for bits in ensemble.sequence_bits(tokens_MNT).sum(1).tolist()]
+    train_cpu_s = time.process_time() - begun
+    memorized = _memorized_bits(ensemble, tokens_MNT, config)
+    test = ensemble.sequence_bits(test_MNT.to(device)).mean(1) / config.model.sequence_length
+    trained = ensemble.flat.detach().clone()
+    rounded: dict[str, list[float]] = {}
+    for how in get_args(Rounding):
+        ensemble.flat.detach().copy_(round_weights(ensemble, how))
+        rounded[how] = _memorized_bits(ensemble, tokens_MNT, config)
+        ensemble.flat.detach().copy_(trained)
     fit = Fit(
         memorized_bits=memorized,
         bits_per_param=[bits / config.model.num_params for bits in memorized],
+        test_bits_per_token=test.tolist(),
+        rounded_memorized_bits=rounded,
         num_restarts=state.num_restarts_M.tolist(),
         num_params=config.model.num_params,
         num_steps=config.num_steps,
-        train_cpu_s=time.process_time() - begun,
+        train_cpu_s=train_cpu_s,
         curve=state.curve,
     )
     return fit, ensemble
+
+
+def _memorized_bits(ensemble: GPTEnsemble, tokens_MNT: Tensor, config: FitConfig) -> list[float]:
+    return [config.dataset_bits - bits for bits in ensemble.sequence_bits(tokens_MNT).sum(1).tolist()]
 
 
 def _batch(tokens_MNT: Tensor, config: FitConfig, step: int) -> Tensor:
