@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from custodiet.records.base import Environment, Part, Record
+from custodiet.records.base import Environment, Measurement, Part, Record
 
-__all__ = ["Claim", "StudyRecord", "judge_claim"]
+__all__ = ["Claim", "StudyRecord", "claim_of", "judge_claim"]
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive", "new"]
 
@@ -59,3 +59,26 @@ def judge_claim(
     if top < tolerance[0] or bottom > tolerance[1]:
         return "not reproduced"
     return "inconclusive"
+
+
+def claim_of(
+    name: str,
+    unit: str,
+    *,
+    published: float | None,
+    source: str,
+    tolerance: tuple[float, float] | None,
+    measured: Measurement,
+) -> Claim:
+    """A claim with its verdict, from what was measured."""
+    return Claim(
+        name=name,
+        unit=unit,
+        published=published,
+        source=source,
+        tolerance=tolerance,
+        measured=measured.value,
+        low=measured.low,
+        high=measured.high,
+        verdict=judge_claim(tolerance=tolerance, measured=measured.value, low=measured.low, high=measured.high),
+    )

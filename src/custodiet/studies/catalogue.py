@@ -29,6 +29,11 @@ class Study:
 
 
 STUDIES: dict[str, Study] = {
+    "capacity": Study(
+        title="Memorization and generalization",
+        summary="A parameter holds a few bits of random tokens; on text, memorization rises to capacity and falls.",
+        function="custodiet.studies.capacity:run_capacity_study",
+    ),
     "goldfish": Study(
         title="Goldfish loss",
         summary="Dropping a fourth of the targets stops verbatim extraction at equal loss; membership still shows.",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from custodiet.records.audit import ArmRecord, AuditRecord
 from custodiet.records.base import Measurement
 from custodiet.records.run_folder import RunFolder
-from custodiet.records.study import Claim, StudyRecord, judge_claim
+from custodiet.records.study import Claim, StudyRecord, claim_of
 from custodiet.studies.default_job import DefaultJobConfig, run_default_job
 
 __all__ = ["judge_goldfish_claims", "run_goldfish_study"]
@@ -41,7 +41,7 @@ def judge_goldfish_claims(audit: AuditRecord) -> list[Claim]:
     """The claims, each with its tolerance beside it."""
     plain, goldfish = audit.arms["cross_entropy"], audit.arms["goldfish"]
     return [
-        _claim(
+        claim_of(
             "cross_entropy_extraction_at_most_repeats",
             "share of documents",
             published=0.84,
@@ -49,7 +49,7 @@ def judge_goldfish_claims(audit: AuditRecord) -> list[Claim]:
             tolerance=(0.5, 1.0),
             measured=_highest_bucket(plain),
         ),
-        _claim(
+        claim_of(
             "goldfish_extraction_pooled",
             "share of documents",
             published=0.0,
@@ -57,7 +57,7 @@ def judge_goldfish_claims(audit: AuditRecord) -> list[Claim]:
             tolerance=(0.0, 0.05),
             measured=goldfish.extraction_50_pooled,
         ),
-        _claim(
+        claim_of(
             "goldfish_over_cross_entropy_validation_loss",
             "ratio at equal supervised tokens",
             published=1.0,
@@ -65,7 +65,7 @@ def judge_goldfish_claims(audit: AuditRecord) -> list[Claim]:
             tolerance=(0.97, 1.03),
             measured=audit.comparisons["goldfish_over_cross_entropy_validation_loss"],
         ),
-        _claim(
+        claim_of(
             "goldfish_membership_auc",
             "area under the ROC curve, loss attack",
             published=None,
@@ -78,25 +78,3 @@ def judge_goldfish_claims(audit: AuditRecord) -> list[Claim]:
 
 def _highest_bucket(arm: ArmRecord) -> Measurement:
     return max(arm.extraction_50, key=lambda bucket: bucket.repeats or 0).rate
-
-
-def _claim(
-    name: str,
-    unit: str,
-    *,
-    published: float | None,
-    source: str,
-    tolerance: tuple[float, float] | None,
-    measured: Measurement,
-) -> Claim:
-    return Claim(
-        name=name,
-        unit=unit,
-        published=published,
-        source=source,
-        tolerance=tolerance,
-        measured=measured.value,
-        low=measured.low,
-        high=measured.high,
-        verdict=judge_claim(tolerance=tolerance, measured=measured.value, low=measured.low, high=measured.high),
-    )

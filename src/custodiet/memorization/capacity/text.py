@@ -53,7 +53,15 @@ class TextSplit:
     def save(self, path: Path) -> None:
         """Write an .npz, atomically."""
         with atomic_path(path) as part, Path(part).open("wb") as file:
-            np.savez(file, **{name: np.asarray(value) for name, value in asdict(self).items()})
+            np.savez(
+                file,
+                pool_NT=self.pool_NT,
+                test_NT=self.test_NT,
+                pool_reference_bits_N=self.pool_reference_bits_N,
+                test_reference_bits_N=self.test_reference_bits_N,
+                num_reference_pieces=self.num_reference_pieces,
+                alphabet=self.alphabet,
+            )
 
 
 def make_text_split(
