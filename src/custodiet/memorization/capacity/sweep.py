@@ -151,7 +151,7 @@ def cell_config(cell: str, *, seed: int = 0, num_steps: int | None = None) -> Ca
         model=model,
         sizes=(),
         plateau_size=size,
-        num_steps=num_steps or 8000,
+        num_steps=num_steps or 7000,
         ladder=(),
         batch_size=min(90, size),
         learning_rate=0.05 if width <= 32 and layers == 1 else 0.05 * (32 / width) ** 0.5 / layers,
