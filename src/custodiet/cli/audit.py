@@ -75,6 +75,7 @@ def audit(
     """
     from custodiet.base.gates import parse_gate
     from custodiet.cli.progress import ProgressPrinter
+    from custodiet.cli.report import render_run
 
     gates = [parse_gate(text) for text in fail_if]
     if model is None:
@@ -142,7 +143,7 @@ def audit(
                 command=command_line(),
                 on_progress=printer,
             )
-    _render(folder, record)
+    render_run(folder)
     if json:
         print_json(audit_json(record, folder))
     _say_result(record, folder, printer)
@@ -165,15 +166,6 @@ def audit_json(record: AuditRecord, folder: RunFolder) -> dict[str, Any]:
         "gates": dumped["gates"],
         "not_tested": dumped["not_tested"],
     }
-
-
-def _render(folder: RunFolder, record: AuditRecord) -> None:
-    from custodiet.records.files import write_text_atomic
-    from custodiet.report.html import render_html
-    from custodiet.report.markdown import render_markdown
-
-    write_text_atomic(folder.report_html, render_html(record))
-    write_text_atomic(folder.report_md, render_markdown(record))
 
 
 def _say_result(record: AuditRecord, folder: RunFolder, printer: ProgressPrinter) -> None:

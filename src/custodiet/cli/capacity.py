@@ -44,11 +44,11 @@ def capacity(
 
     from custodiet.base.workers import num_usable_cores
     from custodiet.cli.progress import ProgressPrinter
+    from custodiet.cli.report import render_run
     from custodiet.memorization.capacity.sweep import capacity as run_capacity
     from custodiet.memorization.capacity.sweep import cell_config, default_config
-    from custodiet.records.files import write_text_atomic
     from custodiet.records.run_folder import RunFolder
-    from custodiet.report.capacity import capacity_sentences, render_capacity_html, render_capacity_markdown
+    from custodiet.report.capacity import capacity_sentences
 
     config = default_config(seed=seed) if cell is None else cell_config(cell, seed=seed)
     if cell is not None and corpus:
@@ -64,8 +64,7 @@ def capacity(
     folder = RunFolder.create(out, "capacity", resume=resume)
     with ProgressPrinter(quiet=quiet) as printer:
         record = run_capacity(config, out=folder, workers=workers, command=command_line(), on_progress=printer)
-        write_text_atomic(folder.report_html, render_capacity_html(record))
-        write_text_atomic(folder.report_md, render_capacity_markdown(record))
+        render_run(folder)
         for sentence in capacity_sentences(record):
             printer.say(sentence)
         printer.say(f"report  {folder.report_html.resolve()}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from custodiet.cli.common import JsonFlag, QuietFlag, print_json
 
-__all__ = ["report"]
+if TYPE_CHECKING:
+    from custodiet.records.run_folder import RunFolder
+
+__all__ = ["render_run", "report"]
 
 
 def report(run: str, /, *, root: Path = Path("runs"), json: JsonFlag = False, quiet: QuietFlag = False) -> None:
@@ -18,19 +22,30 @@ def report(run: str, /, *, root: Path = Path("runs"), json: JsonFlag = False, qu
         json: print one JSON object.
         quiet: print no paths.
     """
+    from custodiet.records.index import RunIndex
+    from custodiet.records.run_folder import RunFolder
+
+    path = Path(run) if Path(run).is_dir() else RunIndex(root).find(run).path
+    folder = RunFolder.open(Path(path))
+    render_run(folder)
+    paths = {"report_html": str(folder.report_html.resolve()), "report_md": str(folder.report_md.resolve())}
+    if json:
+        print_json({"schema": "custodiet.report/1", "run_dir": str(folder.path.resolve()), **paths})
+    elif not quiet:
+        print("\n".join(paths.values()))
+
+
+def render_run(folder: RunFolder) -> None:
+    """Write HTML and Markdown beside a run's record, whatever its kind."""
     from custodiet.records.audit import AuditRecord
     from custodiet.records.base import load_record
     from custodiet.records.capacity import CapacityRecord
     from custodiet.records.files import write_text_atomic
-    from custodiet.records.index import RunIndex
-    from custodiet.records.run_folder import RunFolder
     from custodiet.records.study import StudyRecord
     from custodiet.report.capacity import render_capacity_html, render_capacity_markdown
     from custodiet.report.html import render_html, render_study_html
     from custodiet.report.markdown import render_markdown, render_study_markdown
 
-    path = Path(run) if Path(run).is_dir() else RunIndex(root).find(run).path
-    folder = RunFolder.open(Path(path))
     record = load_record(folder.record_json, (AuditRecord, CapacityRecord, StudyRecord))
     if isinstance(record, AuditRecord):
         html, markdown = render_html(record), render_markdown(record)
@@ -40,8 +55,3 @@ def report(run: str, /, *, root: Path = Path("runs"), json: JsonFlag = False, qu
         html, markdown = render_study_html(record), render_study_markdown(record)
     write_text_atomic(folder.report_html, html)
     write_text_atomic(folder.report_md, markdown)
-    paths = {"report_html": str(folder.report_html.resolve()), "report_md": str(folder.report_md.resolve())}
-    if json:
-        print_json({"schema": "custodiet.report/1", "run_dir": str(folder.path.resolve()), **paths})
-    elif not quiet:
-        print("\n".join(paths.values()))

@@ -43,10 +43,8 @@ def run(
         quiet: no progress.
     """
     from custodiet.cli.progress import ProgressPrinter
-    from custodiet.records.files import write_text_atomic
+    from custodiet.cli.report import render_run
     from custodiet.records.run_folder import RunFolder
-    from custodiet.report.html import render_study_html
-    from custodiet.report.markdown import render_study_markdown
     from custodiet.studies.catalogue import STUDIES
 
     if name not in STUDIES:
@@ -54,14 +52,16 @@ def run(
     folder = RunFolder.create(out, "study")
     with ProgressPrinter(quiet=quiet) as printer:
         record = STUDIES[name].load()(folder=folder, seed=seed, command=command_line(), on_progress=printer)
-        write_text_atomic(folder.report_html, render_study_html(record))
-        write_text_atomic(folder.report_md, render_study_markdown(record))
+        inner = [RunFolder(path.parent) for path in sorted(folder.path.glob("*/record.json"))]
+        for one in (folder, *inner):
+            render_run(one)
         for claim in record.claims:
             measured = "not measured" if claim.measured is None else f"{claim.measured:.4g}"
             bounds = "" if claim.low is None or claim.high is None else f" [{claim.low:.4g}, {claim.high:.4g}]"
             published = "nothing published" if claim.published is None else f"published {claim.published:.4g}"
             printer.say(f"{claim.name:<44} {measured}{bounds} {claim.unit} ({published}): {claim.verdict}")
-        printer.say(f"report  {folder.report_html.resolve()}")
+        for one in (folder, *inner):
+            printer.say(f"report  {one.report_html.resolve()}")
     if json:
         dumped = record.model_dump(mode="json", by_alias=True)
         keep = ("schema", "study", "elapsed_s", "claims")

@@ -52,7 +52,7 @@ def _steps(record: CapacityRecord) -> int:
 
 
 POINT_HEAD = [
-    "sequences", "steps", "seed", "set, bits", "memorized", "of ceiling", "per param.", "fresh, per token", "restarts", "CPU",
+    "sequences", "steps", "seed", "set, bits", "memorized", "of ceiling", "per param.", "fresh", "restarts", "CPU",
 ]  # fmt: skip
 
 
@@ -149,7 +149,8 @@ def render_capacity_html(record: CapacityRecord) -> str:
     sizes = len({p.num_sequences for p in record.points})
     figure = (
         f"<figure>{plot_capacity(record)}<figcaption>Memorized bits against the entropy of the set. The dotted line is the "
-        "ceiling: perfect memory still has to say which of the sequences it is.</figcaption></figure>"
+        "ceiling: perfect memory still has to say which of the sequences it is. In the table, fresh is the code length of a "
+        "token of sequences that were not trained on, in bits.</figcaption></figure>"
         if sizes > 1
         else ""
     )
