@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from custodiet.memorization.capacity.sweep import capacity
     from custodiet.memorization.forecast import forecast
     from custodiet.memorization.run import audit
+    from custodiet.nn.compression import CompressionResult, compress, decompress
     from custodiet.nn.goldfish import GoldfishLoss, goldfish_mask
     from custodiet.nn.loading import LoadedModel, load_model
     from custodiet.records.audit import AuditRecord
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AuditRecord": "custodiet.records.audit",
+    "CompressionResult": "custodiet.nn.compression",
     "CustodietError": "custodiet.errors",
     "Estimate": "custodiet.base.stats",
     "Generator": "custodiet.base.protocols",
@@ -42,6 +44,8 @@ _HOME = {
     "TrainRecord": "custodiet.records.train",
     "audit": "custodiet.memorization.run",
     "capacity": "custodiet.memorization.capacity.sweep",
+    "compress": "custodiet.nn.compression",
+    "decompress": "custodiet.nn.compression",
     "forecast": "custodiet.memorization.forecast",
     "goldfish_mask": "custodiet.nn.goldfish",
     "load_model": "custodiet.nn.loading",
@@ -51,6 +55,7 @@ _HOME = {
 
 __all__ = [
     "AuditRecord",
+    "CompressionResult",
     "CustodietError",
     "Estimate",
     "Generator",
@@ -65,6 +70,8 @@ __all__ = [
     "__version__",
     "audit",
     "capacity",
+    "compress",
+    "decompress",
     "forecast",
     "goldfish_mask",
     "load_model",

@@ -7,7 +7,8 @@ CustodietError                 exit code 1; carries argument, expected, got and 
 │   ├── CorpusError            documents: missing, empty, binary, broken lines, wrong column
 │   ├── TokenizerError         missing tokenizer, vocabulary mismatch
 │   ├── ModelLoadError         truncated safetensors, pickle weights, unknown layout
-│   └── CheckpointError        a checkpoint that cannot be continued from
+│   ├── CheckpointError        a checkpoint that cannot be continued from
+│   └── DecodeError            a compressed file: damaged, of another model, of another machine
 ├── OutputError                a folder or file that cannot be written
 ├── RecordError                a record on disk that does not match its schema
 ├── TooFewSamplesError         a statistic was asked of too few samples
@@ -21,6 +22,7 @@ __all__ = [
     "CheckpointError",
     "CorpusError",
     "CustodietError",
+    "DecodeError",
     "GateError",
     "InputError",
     "MissingExtraError",
@@ -87,6 +89,10 @@ class ModelLoadError(InputError):
 
 class CheckpointError(InputError):
     """A checkpoint that cannot be continued from."""
+
+
+class DecodeError(InputError):
+    """A compressed file that cannot be decoded: damaged, of another model, or of another machine."""
 
 
 class OutputError(CustodietError):

@@ -17,6 +17,7 @@ __all__ = [
     "ChoiceScorer",
     "Generator",
     "GreedyVerifier",
+    "NextTokenPredictor",
     "Stepper",
     "TargetScorer",
     "TargetScores",
@@ -97,6 +98,35 @@ class Stepper(Protocol):
 
     def step(self, tokens_B: NDArray[np.int64]) -> NDArray[np.float32]:
         """Feed one token per sequence; returns the next token's logits, float32 of shape (B, V)."""
+        ...
+
+
+@runtime_checkable
+class NextTokenPredictor(Protocol):
+    """Predicts the next token of several sequences in lockstep; what drives the arithmetic coder.
+
+    The same calls in the same order must give the same bits: a decoder repeats what the encoder did.
+    """
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    @property
+    def window_tokens(self) -> int | None:
+        """Tokens that one window holds, those handed to `begin` and the last one predicted included; None: no limit."""
+        ...
+
+    @property
+    def max_batch(self) -> int | None:
+        """Most sequences at once; None: no limit."""
+        ...
+
+    def begin(self, history_BT: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Forget everything, read int64 (B, T) tokens, T possibly 0, and return the next token's logits, (B, V)."""
+        ...
+
+    def step(self, tokens_B: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Read one more token per sequence; logits of the next one, (B, V)."""
         ...
 
 

@@ -13,9 +13,14 @@ from typing import Any
 
 from custodiet.errors import CustodietError
 
-__all__ = ["num_usable_cores", "print_message", "run_workers"]
+__all__ = ["ONE_THREAD", "num_usable_cores", "print_message", "run_workers"]
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+ONE_THREAD = {  # what keeps a child's libraries to one thread
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+}
 Messages = Queue[tuple[str, dict[str, Any]]]
 
 

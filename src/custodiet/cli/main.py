@@ -43,6 +43,12 @@ app.command(
     name="verify-mask",
     help="Check what a goldfish mask really drops on a corpus.",
 )
+app.command(
+    "custodiet.cli.compress:compress",
+    name="compress",
+    help="Compress files in as many bits as a model's cross-entropy.",
+)
+app.command("custodiet.cli.compress:decompress", name="decompress", help="Give back the exact bytes, or fail.")
 app.command("custodiet.cli.report:report", name="report", help="Rebuild the HTML and Markdown of a run.")
 app.command("custodiet.cli.runs:app", name="runs", help="List, show and remove runs.")
 app.command(
@@ -62,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"custodiet: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
-        print("custodiet: interrupted; what was finished is kept, continue with --resume", file=sys.stderr)
+        print("custodiet: interrupted; what was finished is kept, runs go on with --resume", file=sys.stderr)
         code = 130
     except BrokenPipeError:
         sys.stderr.close()

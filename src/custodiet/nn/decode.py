@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from custodiet.errors import InputError
-from custodiet.nn.gpt import GPT, Cache
+from custodiet.nn.gpt import GPT, StaticCache
 
 __all__ = ["GPTStepper", "TransformersGenerator"]
 
@@ -23,23 +23,26 @@ class GPTStepper:
     def __init__(self, model: GPT) -> None:
         self.model = model
         self.device = next(model.parameters()).device
-        self._cache: Cache | None = None
+        self._cache: StaticCache | None = None
         self._batch = 0
 
     def start(self, batch: int) -> None:
         """Forget everything; the next step is position 0 of `batch` rows."""
-        self._cache, self._batch = None, batch
+        if self._cache is None or batch != self._batch:
+            self._cache = StaticCache(self.model.config, batch, like=self.model.head_VD.detach())
+        self._cache.num_positions, self._batch = 0, batch
 
     def step(self, tokens_B: NDArray[np.int64]) -> NDArray[np.float32]:
         """Feed one token per row; logits of the next one, float32 (B, V)."""
-        if len(tokens_B) != self._batch:
-            raise InputError("the batch changed between steps", expected=self._batch, got=len(tokens_B))
-        return self._feed(np.asarray(tokens_B, dtype=np.int64)[:, None])
+        return self.feed(np.asarray(tokens_B, dtype=np.int64)[:, None])
 
     @torch.inference_mode()
-    def _feed(self, tokens_BT: NDArray[np.int64]) -> NDArray[np.float32]:
+    def feed(self, tokens_BT: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Feed several tokens per row at once; logits of the next one, float32 (B, V)."""
+        if self._cache is None or len(tokens_BT) != self._batch:
+            raise InputError("the batch changed between steps", expected=self._batch, got=len(tokens_BT))
         moved = torch.from_numpy(np.ascontiguousarray(tokens_BT)).to(self.device)
-        hidden, self._cache = self.model.forward_cached(moved, self._cache)
+        hidden = self.model.forward_static(moved, self._cache)
         return self.model.logits(hidden[:, -1]).float().cpu().numpy()
 
     def generate(self, prefix_BT: NDArray[np.int64], num_tokens: int) -> NDArray[np.int64]:
@@ -52,7 +55,7 @@ class GPTStepper:
             )
         self.start(len(prefix_BT))
         out = np.empty((len(prefix_BT), num_tokens), dtype=np.int64)
-        logits = self._feed(prefix_BT)
+        logits = self.feed(prefix_BT)
         for place in range(num_tokens):
             out[:, place] = logits.argmax(axis=1)
             if place + 1 < num_tokens:

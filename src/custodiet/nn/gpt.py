@@ -6,7 +6,9 @@ Shape suffixes: B rows, T positions, D width, V vocabulary, H heads, K width of 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -16,7 +18,7 @@ from torch.nn import functional as F
 from custodiet.base.rng import derive_seed
 from custodiet.errors import InputError
 
-__all__ = ["GPT", "Block", "GPTConfig", "Cache", "has_native_bfloat16", "resolve_dtype"]
+__all__ = ["GPT", "Block", "Cache", "GPTConfig", "StaticCache", "has_native_bfloat16", "resolve_dtype"]
 
 Cache = list[tuple[Tensor, Tensor]]
 """per layer the keys and values so far, each (B, H, T, K)"""
@@ -68,14 +70,18 @@ class Block(nn.Module):
         self.mlp_output = nn.Linear(4 * d, d)
 
     def forward(
-        self, x_BTD: Tensor, blocked_BTT: Tensor | None, past: tuple[Tensor, Tensor] | None = None
+        self,
+        x_BTD: Tensor,
+        blocked_BTT: Tensor | None,
+        extend: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """One layer.
 
         Args:
             x_BTD: residual stream.
             blocked_BTT: bool, broadcastable to (B, 1, T, T_all), True where attention is forbidden; None: nothing is.
-            past: keys and values of earlier positions.
+            extend: takes the new keys and values, (B, H, T, K) each, and returns those of all positions so far; None: there
+                are no others.
 
         Returns:
             The residual stream and all keys and values.
@@ -83,9 +89,8 @@ class Block(nn.Module):
         B, T, D = x_BTD.shape
         qkv = self.query_key_value(self.norm_attention(x_BTD)).view(B, T, 3, self.num_heads, D // self.num_heads)
         q_BHTK, k_BHTK, v_BHTK = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        if past is not None:
-            k_BHTK = torch.cat([past[0], k_BHTK], dim=2)
-            v_BHTK = torch.cat([past[1], v_BHTK], dim=2)
+        if extend is not None:
+            k_BHTK, v_BHTK = extend(k_BHTK, v_BHTK)
         if self.attention == "explicit":
             scores = (q_BHTK * (1.0 / math.sqrt(D // self.num_heads))) @ k_BHTK.transpose(-1, -2)
             if blocked_BTT is not None:
@@ -97,6 +102,28 @@ class Block(nn.Module):
         x_BTD = x_BTD + self.attention_output(mixed_BHTK.transpose(1, 2).reshape(B, T, D))
         hidden = F.gelu(self.mlp_input(self.norm_mlp(x_BTD)), approximate="tanh")
         return x_BTD + self.mlp_output(hidden), (k_BHTK, v_BHTK)
+
+
+class StaticCache:
+    """Keys and values of a whole context, allocated once: a step writes its own and copies nothing.
+
+    Args:
+        config: sizes of the model.
+        batch: rows.
+        like: a tensor whose device and dtype the buffers take.
+    """
+
+    def __init__(self, config: GPTConfig, batch: int, *, like: Tensor) -> None:
+        shape = (config.num_layers, 2, batch, config.num_heads, config.context_length, config.width // config.num_heads)
+        self.pairs = like.new_zeros(shape)
+        self.num_positions = 0
+
+    def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
+        """Write behind the positions so far; views of all of them."""
+        end = self.num_positions + k_BHTK.shape[2]
+        for buffer, new in zip(self.pairs[layer], (k_BHTK, v_BHTK), strict=True):
+            buffer[:, :, self.num_positions : end] = new
+        return self.pairs[layer, 0, :, :, :end], self.pairs[layer, 1, :, :, :end]
 
 
 class GPT(nn.Module):
@@ -152,12 +179,24 @@ class GPT(nn.Module):
         Returns:
             Tensor (B, T, D).
         """
-        hidden, _ = self._run(tokens_BT, segment_BT, position_BT, past=None)
+        hidden, _ = self._run(tokens_BT, segment_BT, position_BT)
         return hidden
 
     def forward_cached(self, tokens_BT: Tensor, past: Cache | None) -> tuple[Tensor, Cache]:
         """Hidden states of new positions given the keys and values of earlier ones, and the longer cache."""
-        return self._run(tokens_BT, None, None, past=past)
+        if past is None:
+            return self._run(tokens_BT, None, None)
+
+        def extend(layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.cat([past[layer][0], k_BHTK], dim=2), torch.cat([past[layer][1], v_BHTK], dim=2)
+
+        return self._run(tokens_BT, None, None, start=past[0][0].shape[2], extend=extend)
+
+    def forward_static(self, tokens_BT: Tensor, cache: StaticCache) -> Tensor:
+        """Hidden states of new positions behind those of `cache`, which grows by them."""
+        hidden, _ = self._run(tokens_BT, None, None, start=cache.num_positions, extend=cache.extend)
+        cache.num_positions += tokens_BT.shape[1]
+        return hidden
 
     def logits(self, hidden_BTD: Tensor) -> Tensor:
         """Logits of hidden states, (..., V)."""
@@ -170,10 +209,15 @@ class GPT(nn.Module):
         return self.logits(self.forward_hidden(tokens_BT, segment_BT=segment_BT, position_BT=position_BT))
 
     def _run(
-        self, tokens_BT: Tensor, segment_BT: Tensor | None, position_BT: Tensor | None, *, past: Cache | None
+        self,
+        tokens_BT: Tensor,
+        segment_BT: Tensor | None,
+        position_BT: Tensor | None,
+        *,
+        start: int = 0,
+        extend: Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
     ) -> tuple[Tensor, Cache]:
         T = tokens_BT.shape[1]
-        start = 0 if past is None else past[0][0].shape[2]
         if start + T > self.config.context_length:
             raise InputError("rows are longer than the context", expected=self.config.context_length, got=start + T)
         if position_BT is None:
@@ -188,7 +232,7 @@ class GPT(nn.Module):
                 blocked = (blocked | other).unsqueeze(1)
         cache: Cache = []
         for index, block in enumerate(self.blocks):
-            x_BTD, pair = block(x_BTD, blocked, None if past is None else past[index])
+            x_BTD, pair = block(x_BTD, blocked, None if extend is None else partial(extend, index))
             cache.append(pair)
         return self.norm_final(x_BTD), cache
 

@@ -18,14 +18,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from custodiet.base.protocols import Generator, TargetScorer, TokenCodec
+from custodiet.base.protocols import Generator, NextTokenPredictor, TargetScorer, TokenCodec
 from custodiet.data.tokenizer import load_tokenizer
 from custodiet.errors import ModelLoadError, TokenizerError, UsageError
 from custodiet.nn.decode import GPTStepper, TransformersGenerator
 from custodiet.nn.export import load_gpt
 from custodiet.nn.gpt import resolve_dtype
+from custodiet.nn.predictors import GPTPredictor, TransformersPredictor
 from custodiet.nn.scorer import GPTScorer, TransformersScorer
-from custodiet.records.files import sha256_file
+from custodiet.records.files import sha256_file, sha256_text
 
 __all__ = ["LoadedModel", "load_model", "resolve_device"]
 
@@ -47,6 +48,7 @@ class LoadedModel:
 
     scorer: TargetScorer
     generator: Generator
+    predictor: NextTokenPredictor
     codec: TokenCodec
     name: str
     description: str
@@ -54,6 +56,8 @@ class LoadedModel:
     context_length: int
     sha256: str
     """of the weights' own hashes"""
+    identity_sha256: str
+    """of all that its predictions depend on: weights, configuration and tokenizer"""
     device: str
     dtype: str
 
@@ -69,12 +73,19 @@ class _TransformersCodec:
     def vocab_size(self) -> int:
         return len(self._tokenizer)
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the tokenizer, of its vocabulary alone where it is not a fast one."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        vocabulary = sorted(self._tokenizer.get_vocab().items())
+        return sha256_text(repr(vocabulary) if backend is None else backend.to_str())
+
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         batch = self._tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return [np.array(ids, dtype=np.int64) for ids in batch]
 
     def decode(self, ids: Sequence[int] | NDArray[np.int64]) -> str:
-        return str(self._tokenizer.decode([int(one) for one in ids]))
+        return str(self._tokenizer.decode([int(one) for one in ids], clean_up_tokenization_spaces=False))
 
 
 def _leading_bos(tokenizer: Any) -> int | None:
@@ -174,15 +185,18 @@ def _load_ours(path: Path, device: str, dtype: str) -> LoadedModel:
     gpt = load_gpt(path).to(device)
     codec = load_tokenizer(path)
     _check_vocabulary(codec.vocab_size, gpt.config.vocab_size, str(path))
+    weights = _hash_weights(path)
     return LoadedModel(
         scorer=GPTScorer(gpt, dtype=kind),
         generator=GPTStepper(gpt),
+        predictor=GPTPredictor(gpt, bos_id=codec.bos_id),
         codec=codec,
         name=path.name,
         description=f"custodiet GPT, {gpt.config.num_layers} layers of width {gpt.config.width}",
         num_params=gpt.config.num_params,
         context_length=gpt.config.context_length,
-        sha256=_hash_weights(path),
+        sha256=weights,
+        identity_sha256=sha256_text("\0".join([weights, repr(gpt.config), codec.sha256])),
         device=device,
         dtype=str(kind).removeprefix("torch."),
     )
@@ -216,18 +230,21 @@ def _load_transformers(name: str, revision: str | None, device: str, dtype: str,
         getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or LONGEST_CONTEXT
     )
     context = min(int(longest), LONGEST_CONTEXT)
+    codec = _TransformersCodec(tokenizer)
+    commit = getattr(model.config, "_commit_hash", None) or revision or ""
+    weights = _hash_weights(Path(name)) if local else str(commit)
     return LoadedModel(
         scorer=TransformersScorer(model, context_length=context),
         generator=TransformersGenerator(model),
-        codec=_TransformersCodec(tokenizer),
+        predictor=TransformersPredictor(model, bos_id=codec.bos_id, context_length=context),
+        codec=codec,
         name=Path(name).name if local else name,
         description=f"{type(model).__name__} from {'a local directory' if local else name}"
         + (f" at {revision}" if revision else ""),
         num_params=sum(parameter.numel() for parameter in model.parameters()),
         context_length=context,
-        sha256=_hash_weights(Path(name))
-        if local
-        else str(getattr(model.config, "_commit_hash", None) or revision or ""),
+        sha256=weights,
+        identity_sha256=sha256_text("\0".join([weights, model.config.to_json_string(), codec.sha256])),
         device=device,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
     )
