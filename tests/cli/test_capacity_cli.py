@@ -13,7 +13,7 @@ def test_capacity_end_to_end_and_its_report_rebuilt(tmp_path):
     done = _run("capacity", "--num-steps", "4", "--out", str(tmp_path / "run"), "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["schema"] == "custodiet.capacity/1" and found["capacity_bits_per_param"]["num"] == 3
+    assert found["schema"] == "custodiet.capacity/2" and found["capacity_bits_per_param"]["num"] == 3
     assert "100%" in done.stderr
     page = (tmp_path / "run" / "report.html").read_bytes()
     (tmp_path / "run" / "report.html").unlink()

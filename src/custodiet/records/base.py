@@ -21,7 +21,7 @@ from custodiet.base.stats import Estimate
 from custodiet.errors import RecordError
 from custodiet.records.files import write_text_atomic
 
-__all__ = ["MIGRATIONS", "Environment", "Measurement", "Part", "Record", "load_record", "migration"]
+__all__ = ["MIGRATIONS", "Environment", "Measurement", "Part", "Raw", "Record", "load_record", "migration"]
 
 Raw = dict[str, Any]
 MIGRATIONS: dict[str, tuple[str, Callable[[Raw], Raw]]] = {}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from custodiet.records.base import Environment, Measurement, Part, Record
+from custodiet.records.base import Environment, Measurement, Part, Raw, Record, migration
 
 __all__ = ["CapacityPoint", "CapacityRecord", "CapacityShape", "LadderStep", "TextCapacity", "TextPoint"]
 
@@ -37,6 +37,8 @@ class CapacityPoint(Part):
     bits_per_param: float
     test_bits_per_token: float
     rounded_bits_per_param: dict[str, float]
+    coded_bits: int | None
+    """bits that the arithmetic coder really spends on the set, decoded again to the same tokens; None in old records"""
     num_restarts: int
     train_cpu_s: float
 
@@ -86,7 +88,7 @@ class TextCapacity(Part):
 class CapacityRecord(Record):
     """Models of one shape on growing sets of uniform random tokens, and of another on real text."""
 
-    schema_id: Literal["custodiet.capacity/1"] = Field(default="custodiet.capacity/1", alias="schema")
+    schema_id: Literal["custodiet.capacity/2"] = Field(default="custodiet.capacity/2", alias="schema")
     title: str
     created_utc: str
     seed: int
@@ -103,8 +105,18 @@ class CapacityRecord(Record):
     test_loss_peak_ratio: Measurement
     """dataset bits over capacity where fresh random tokens cost most; the neighbors on the grid of sizes are its bounds"""
     rounded_bits_per_param: dict[str, Measurement]
+    coder_bits_over_estimate: Measurement
+    """what the coder spends on the plateau's sets over the code length that memorized bits are counted from, over seeds"""
     ladder: list[LadderStep]
     text: TextCapacity | None
     published_bits_per_param: float | None
     published_source: str
     not_tested: list[str]
+
+
+@migration("custodiet.capacity/1", "custodiet.capacity/2")
+def _add_coder(raw: Raw) -> Raw:
+    """Runs of before the coder: nothing was coded."""
+    missing = Measurement.missing("made before there was a coder").model_dump()
+    points = [{**point, "coded_bits": None} for point in raw["points"]]
+    return {**raw, "points": points, "coder_bits_over_estimate": missing}

@@ -42,6 +42,11 @@ def capacity_sentences(record: CapacityRecord) -> list[str]:
         )
     int8, int6 = (record.rounded_bits_per_param[name].value for name in ("int8", "int6"))
     sentences.append(f"With weights rounded to 8 bits {int8:.2f} bits per parameter are left, to 6 bits {int6:.2f}.")
+    ratio = record.coder_bits_over_estimate.value
+    if ratio is not None:
+        sentences.append(
+            f"A range coder driven by the model really spends {ratio:.4f} of the code length, and decodes it."
+        )
     return sentences
 
 
@@ -135,6 +140,10 @@ def render_capacity_html(record: CapacityRecord) -> str:
         ["Bits per parameter", render_measurement(record.capacity_bits_per_param)],
         ["Small sets, share of the ceiling", render_measurement(record.linear_regime_share_of_ceiling, percent=True)],
         ["Test loss peaks at set over capacity", render_measurement(record.test_loss_peak_ratio, digits=2)],
+        [
+            "Bits that a range coder spends over the code length",
+            render_measurement(record.coder_bits_over_estimate, digits=4),
+        ],
         *([f"Rounded to {name}", render_measurement(one)] for name, one in record.rounded_bits_per_param.items()),
     ]
     model = [

@@ -38,6 +38,11 @@ def test_verdicts_follow_from_the_numbers(tmp_path):
     assert claims["test_loss_peak_ratio"].verdict == "reproduced"
     assert claims["unintended_memorization_peak_ratio"].verdict == "inconclusive"
     assert claims["bf16_vs_fp32_capacity"].measured == 2.8 / 2.9
+    assert (
+        claims["cell_1x32_bits_per_param"].measured > 3.15
+        and "measured on 20" in claims["cell_1x32_bits_per_param"].unit
+    )
+    assert claims["coder_bits_over_estimate"].measured == planted.coder_bits_over_estimate.value
     assert claims["membership_law_rows"].verdict == "reproduced" and claims["membership_law_rows"].measured > 0
 
 
@@ -46,4 +51,4 @@ def test_the_study_runs_and_is_kept(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "study", "study")
     record = STUDIES["capacity"].load()(folder=folder, seed=0, command="", on_progress=lambda *_: None)
     assert load_record(folder.record_json, (StudyRecord,)) == record
-    assert len(record.claims) == 6 and record.study == "capacity"
+    assert len(record.claims) == 8 and record.study == "capacity"

@@ -273,6 +273,7 @@ def _point(fit: FitConfig, path: Path) -> CapacityPoint:
         bits_per_param=found["bits_per_param"][0],
         test_bits_per_token=found["test_bits_per_token"][0],
         rounded_bits_per_param={name: bits[0] / num_params for name, bits in found["rounded_memorized_bits"].items()},
+        coded_bits=found["coded_bits"],
         num_restarts=found["num_restarts"][0],
         train_cpu_s=found["train_cpu_s"],
     )
@@ -371,6 +372,7 @@ def _record(
             name: Measurement.of(estimate_mean([one.rounded_bits_per_param[name] for one in seeds]))
             for name in seeds[0].rounded_bits_per_param
         },
+        coder_bits_over_estimate=_coder_ratio(seeds),
         ladder=[
             LadderStep(num_steps=p.num_steps, bits_per_param=p.bits_per_param, train_cpu_s=p.train_cpu_s)
             for p in ladder
@@ -382,6 +384,11 @@ def _record(
         else f"{PUBLISHED_SOURCE} has no such cell",
         not_tested=_not_tested(config),
     )
+
+
+def _coder_ratio(points: list[CapacityPoint]) -> Measurement:
+    ratios = [p.coded_bits / (p.dataset_bits - p.memorized_bits) for p in points if p.coded_bits is not None]
+    return Measurement.of(estimate_mean(ratios)) if ratios else Measurement.missing("nothing was coded")
 
 
 def _linear_share(grid: list[CapacityPoint], capacity_bits: float) -> Measurement:

@@ -12,7 +12,8 @@ import torch
 
 from custodiet.base.workers import print_message
 from custodiet.errors import CustodietError
-from custodiet.memorization.capacity.fit import FitConfig, fit_random_tokens
+from custodiet.memorization.capacity.coding import code_sequences
+from custodiet.memorization.capacity.fit import FitConfig, fit_random_tokens, random_tokens
 from custodiet.memorization.capacity.text import fit_text
 from custodiet.nn.ensemble import EnsembleConfig
 from custodiet.records.files import write_text_atomic
@@ -23,6 +24,12 @@ __all__ = ["config_of", "main"]
 def config_of(job: dict[str, Any]) -> FitConfig:
     """The fit that a job's JSON asks for."""
     return FitConfig(**{**job, "model": EnsembleConfig(**job["model"])})
+
+
+def _fit_and_code(config: FitConfig, options: dict[str, Any]) -> dict[str, Any]:
+    """A fit on random tokens, and what its first model's set really costs in the coder."""
+    fit, ensemble = fit_random_tokens(config, **options)
+    return {**asdict(fit), "coded_bits": code_sequences(ensemble, random_tokens(config))}
 
 
 def main() -> None:
@@ -38,9 +45,7 @@ def main() -> None:
             "on_progress": lambda step, num_steps, note: print_message(done=step, total=num_steps, note=note),
         }
         text = sys.argv[2] if len(sys.argv) > 2 else None
-        found = (
-            asdict(fit_random_tokens(config, **options)[0]) if text is None else fit_text(config, Path(text), **options)
-        )
+        found = _fit_and_code(config, options) if text is None else fit_text(config, Path(text), **options)
         write_text_atomic(job.with_suffix(".done.json"), json.dumps(found) + "\n")
         checkpoint.unlink(missing_ok=True)
     except CustodietError as error:

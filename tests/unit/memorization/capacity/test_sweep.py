@@ -57,6 +57,22 @@ def test_the_record_holds_every_fit_and_can_be_read_again(done):
     assert told[-1][1] == told[-1][2] and not list((folder / "work").glob("*.safetensors"))
     for point in record.points:
         assert point.memorized_bits <= point.ceiling_bits + 1e-6
+        code_length = point.dataset_bits - point.memorized_bits
+        assert code_length - 1 <= point.coded_bits <= 1.001 * code_length + 64
+    assert 0.999 < record.coder_bits_over_estimate.value < 1.05 and record.coder_bits_over_estimate.num == 2
+
+
+def test_records_of_before_the_coder_are_read(done, tmp_path):
+    folder, record, _ = done
+    raw = json.loads((folder / "record.json").read_text())
+    raw["schema"] = "custodiet.capacity/1"
+    del raw["coder_bits_over_estimate"]
+    for point in raw["points"]:
+        del point["coded_bits"]
+    (tmp_path / "old.json").write_text(json.dumps(raw))
+    old = load_record(tmp_path / "old.json", (CapacityRecord,))
+    assert old.points[0].coded_bits is None and old.coder_bits_over_estimate.value is None
+    assert old.capacity_bits_per_param == record.capacity_bits_per_param
 
 
 def test_resume_runs_only_what_is_missing(done, monkeypatch):
@@ -96,7 +112,7 @@ def test_the_report_says_what_was_found(done):
 def _point(num: int, memorized: float, test: float) -> CapacityPoint:
     return CapacityPoint(
         num_sequences=num, num_steps=1, seed=0, dataset_bits=num * 10.0, ceiling_bits=num * 9.0, memorized_bits=memorized,
-        bits_per_param=1.0, test_bits_per_token=test, rounded_bits_per_param={}, num_restarts=0, train_cpu_s=0.0,
+        bits_per_param=1.0, test_bits_per_token=test, rounded_bits_per_param={}, num_restarts=0, coded_bits=None, train_cpu_s=0.0,
     )  # fmt: skip
 
 
