@@ -34,6 +34,11 @@ STUDIES: dict[str, Study] = {
         summary="A parameter holds a few bits of random tokens; on text, memorization rises to capacity and falls.",
         function="custodiet.studies.capacity:run_capacity_study",
     ),
+    "cross-entropy": Study(
+        title="Cross-entropy",
+        summary="A model's cross-entropy is the length of a code that decodes; Shannon's figures of English, again.",
+        function="custodiet.studies.cross_entropy:run_cross_entropy_study",
+    ),
     "goldfish": Study(
         title="Goldfish loss",
         summary="Dropping a fourth of the targets stops verbatim extraction at equal loss; membership still shows.",
