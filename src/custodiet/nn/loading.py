@@ -54,6 +54,8 @@ class LoadedModel:
     context_length: int
     sha256: str
     """of the weights' own hashes"""
+    weight_bytes: int
+    """size of the *.safetensors files"""
     device: str
     dtype: str
 
@@ -74,7 +76,8 @@ class _TransformersCodec:
         return [np.array(ids, dtype=np.int64) for ids in batch]
 
     def decode(self, ids: Sequence[int] | NDArray[np.int64]) -> str:
-        return str(self._tokenizer.decode([int(one) for one in ids]))
+        # some tokenizers would tidy the spaces before punctuation, which is another text
+        return str(self._tokenizer.decode([int(one) for one in ids], clean_up_tokenization_spaces=False))
 
 
 def _leading_bos(tokenizer: Any) -> int | None:
@@ -183,6 +186,7 @@ def _load_ours(path: Path, device: str, dtype: str) -> LoadedModel:
         num_params=gpt.config.num_params,
         context_length=gpt.config.context_length,
         sha256=_hash_weights(path),
+        weight_bytes=_weight_bytes(path),
         device=device,
         dtype=str(kind).removeprefix("torch."),
     )
@@ -228,6 +232,7 @@ def _load_transformers(name: str, revision: str | None, device: str, dtype: str,
         sha256=_hash_weights(Path(name))
         if local
         else str(getattr(model.config, "_commit_hash", None) or revision or ""),
+        weight_bytes=_weight_bytes(Path(name) if local else _snapshot(name, revision)),
         device=device,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
     )
@@ -246,6 +251,17 @@ def _check_vocabulary(num_ids: int, vocab_size: int, name: str) -> None:
 def _hash_weights(path: Path) -> str:
     hashes = "".join(sha256_file(one) for one in sorted(path.glob("*.safetensors")))
     return hashlib.sha256(hashes.encode()).hexdigest()
+
+
+def _weight_bytes(path: Path) -> int:
+    return sum(one.stat().st_size for one in path.glob("*.safetensors"))
+
+
+def _snapshot(name: str, revision: str | None) -> Path:
+    """The folder in the cache that a hub model was just loaded from."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name, revision=revision, allow_patterns="*.safetensors", local_files_only=True))
 
 
 def _first_line(error: BaseException) -> str:
