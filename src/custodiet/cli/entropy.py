@@ -224,6 +224,8 @@ def _run_model(
         raise CorpusError(
             "a language model reads text", expected="UTF-8", got=f"byte {error.start:,} is no UTF-8", hint=hint
         ) from None
+    from dataclasses import replace
+
     import torch
 
     from custodiet.nn.code_length import lm_code_length
@@ -240,7 +242,7 @@ def _run_model(
         num_threads=torch.get_num_threads(),
         instruction_set=torch.backends.cpu.get_cpu_capability(),
     )
-    return [code], here
+    return [replace(code, name=Path(model).name if Path(model).is_dir() else model)], here
 
 
 def _print(record: EntropyRecord, folder: RunFolder, *, json: bool, quiet: bool) -> None:

@@ -32,7 +32,7 @@ Progress = Callable[[str, float, float, str], None]
 MAX_ORDER = 3
 GUESSED_LETTERS = 10_000
 NOT_TESTED = [
-    "The true entropy of the source: every code length is an upper bound of it, and of this text only.",
+    "The entropy of the source: a code length is an upper bound on it, and this one is measured on one text.",
     "The size of the programs themselves: a decompressor, an n-gram coder and the code that runs a model count as known.",
     "How the length of the text is told: a coder that is driven by a model also stores it, a few bytes.",
     "Compressors that mix many models (PAQ, cmix, NNCP), and other settings of those above.",
@@ -102,8 +102,11 @@ def measure_text(
         found = ngram_code(data, order=settings.order, other=primer)
         codes.append(measure_code(found, num_bytes=len(data), seed=settings.seed))
         tell("n-gram", 1 + (primer is not None), 2 - (other is None), found.name)
-    codes += [measure_code(one, num_bytes=len(data), seed=settings.seed) for one in models]
+    ran = [measure_code(one, num_bytes=len(data), seed=settings.seed) for one in models]
     text, not_tested = _as_text(data)
+    not_tested += [
+        f"Whether {one.name} was trained on this text: a memorized text costs it next to nothing." for one in ran
+    ]
     shannon = _Letters.of(text, settings, not_tested, tell)
     return EntropyRecord(
         title=title,
@@ -116,7 +119,7 @@ def measure_text(
         num_bytes=len(data),
         limit_bytes=limit_bytes,
         ngram_order=settings.order,
-        codes=codes,
+        codes=[*codes, *ran],
         shared_with_other_text=shared_with_other or Measurement.missing("no other text was given"),
         letters=shannon.rows,
         word_entropy_bits=shannon.word_bits,

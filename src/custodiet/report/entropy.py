@@ -92,6 +92,12 @@ def entropy_sentences(record: EntropyRecord) -> list[str]:
             f"To a reader who already has {free.decoder_needs.split(',')[0]} ({free.name}) it is worth "
             f"{free.bits_per_byte.value or 0.0:.2f} bits."
         )
+    weighed = [one for one in record.codes if "weights" in one.decoder_needs]
+    sentences += [
+        f"Under {one.name} it costs {one.bits_per_byte.value or 0.0:.2f} bits, and {one.bits_per_byte_with_decoder.value or 0.0:,.2f} "
+        f"when its weights ({format_bytes(one.decoder_bytes)}) are counted."
+        for one in weighed
+    ]
     primed = {one.name: one.bits_per_byte.value or 0.0 for one in record.codes}
     if "n-gram, primed" in primed and primed["n-gram"] > 0:
         saved = 1 - primed["n-gram, primed"] / primed["n-gram"]
