@@ -88,13 +88,14 @@ def test_help_imports_no_torch_and_lists_the_commands(tmp_path):
         (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} was imported')")
     done = run("--help", PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    for command in ("audit", "train", "forecast", "verify-mask", "report", "runs", "study"):
+    for command in ("audit", "train", "forecast", "entropy", "verify-mask", "report", "runs", "study"):
         assert command in done.stdout
     assert "what a model memorized" in done.stdout and "goldfish mask really drops" in done.stdout
 
 
 @pytest.mark.parametrize(
-    "command", [["audit"], ["train"], ["forecast"], ["verify-mask"], ["report"], ["runs", "rm"], ["study", "run"]]
+    "command",
+    [["audit"], ["train"], ["forecast"], ["entropy"], ["verify-mask"], ["report"], ["runs", "rm"], ["study", "run"]],
 )
 def test_every_command_has_help(command):
     done = run(*command, "--help")

@@ -39,6 +39,11 @@ app.command(
     help="Measure how many bits a parameter holds, on random tokens.",
 )
 app.command(
+    "custodiet.cli.entropy:entropy",
+    name="entropy",
+    help="Say how many bits a byte of a text is worth, to whom.",
+)
+app.command(
     "custodiet.cli.verify_mask:verify_mask",
     name="verify-mask",
     help="Check what a goldfish mask really drops on a corpus.",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GramSet", "ngram_overlap", "unique_ngram_filter", "window_hashes"]
+__all__ = ["GramSet", "ngram_overlap", "share_of_shared_windows", "unique_ngram_filter", "window_hashes"]
 
 Tokens = NDArray[np.int64]
 DEFAULT_N = 13
@@ -113,3 +113,23 @@ def unique_ngram_filter(documents: Sequence[Tokens], *, n: int = DEFAULT_N) -> N
     unique = np.ones(len(documents), dtype=bool)
     unique[owner[mixed]] = False
     return unique
+
+
+def share_of_shared_windows(tokens: Tokens, reference: Iterable[Tokens], *, n: int = DEFAULT_N) -> tuple[float, int]:
+    """Share of the windows of one document that stand in reference documents, and the number of its windows.
+
+    Windows are compared as 64-bit hashes only, so that a share of one in many millions may be a collision.
+
+    Args:
+        tokens: the document.
+        reference: token arrays; their hashes are held one document at a time.
+        n: tokens per window.
+
+    Returns:
+        The share in [0, 1], 0 for a document shorter than a window.
+    """
+    mine = window_hashes(tokens, n)
+    shared = np.zeros(len(mine), dtype=bool)
+    for other in reference:
+        shared |= np.isin(mine, window_hashes(other, n))
+    return (float(shared.mean()) if len(mine) else 0.0), len(mine)

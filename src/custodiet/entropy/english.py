@@ -118,7 +118,7 @@ def estimate_letter_entropies(
 def _difference(longer: Estimate, shorter: Estimate) -> Estimate:
     if longer.value is None or shorter.value is None:
         return Estimate(None, None, None, longer.num, "a block entropy could not be had")
-    value = longer.value - shorter.value
+    value = max(0.0, longer.value - shorter.value)  # a corrected estimate may fall with the length, an entropy does not
     if longer.low is None or longer.high is None or shorter.low is None or shorter.high is None:
         return Estimate(value, None, None, longer.num, longer.why or shorter.why)
     half = math.hypot(longer.high - longer.value, shorter.high - shorter.value)

@@ -58,6 +58,8 @@ class LoadedModel:
     """of the weights' own hashes"""
     identity_sha256: str
     """of all that its predictions depend on: weights, configuration and tokenizer"""
+    weight_bytes: int
+    """size of the *.safetensors files"""
     device: str
     dtype: str
 
@@ -85,6 +87,7 @@ class _TransformersCodec:
         return [np.array(ids, dtype=np.int64) for ids in batch]
 
     def decode(self, ids: Sequence[int] | NDArray[np.int64]) -> str:
+        # some tokenizers would tidy the spaces before punctuation, which is another text
         return str(self._tokenizer.decode([int(one) for one in ids], clean_up_tokenization_spaces=False))
 
 
@@ -197,6 +200,7 @@ def _load_ours(path: Path, device: str, dtype: str) -> LoadedModel:
         context_length=gpt.config.context_length,
         sha256=weights,
         identity_sha256=sha256_text("\0".join([weights, repr(gpt.config), codec.sha256])),
+        weight_bytes=_weight_bytes(path),
         device=device,
         dtype=str(kind).removeprefix("torch."),
     )
@@ -245,6 +249,7 @@ def _load_transformers(name: str, revision: str | None, device: str, dtype: str,
         context_length=context,
         sha256=weights,
         identity_sha256=sha256_text("\0".join([weights, model.config.to_json_string(), codec.sha256])),
+        weight_bytes=_weight_bytes(Path(name) if local else _snapshot(name, revision)),
         device=device,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
     )
@@ -263,6 +268,17 @@ def _check_vocabulary(num_ids: int, vocab_size: int, name: str) -> None:
 def _hash_weights(path: Path) -> str:
     hashes = "".join(sha256_file(one) for one in sorted(path.glob("*.safetensors")))
     return hashlib.sha256(hashes.encode()).hexdigest()
+
+
+def _weight_bytes(path: Path) -> int:
+    return sum(one.stat().st_size for one in path.glob("*.safetensors"))
+
+
+def _snapshot(name: str, revision: str | None) -> Path:
+    """The folder in the cache that a hub model was just loaded from."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name, revision=revision, allow_patterns="*.safetensors", local_files_only=True))
 
 
 def _first_line(error: BaseException) -> str:

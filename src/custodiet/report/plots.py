@@ -16,12 +16,14 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
 from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
+from custodiet.records.entropy import EntropyRecord
 from custodiet.report.text import arm_name
 
 __all__ = [
     "plot_accuracy",
     "plot_bits",
     "plot_capacity",
+    "plot_code_lengths",
     "plot_curves",
     "plot_exposure",
     "plot_extraction",
@@ -317,6 +319,32 @@ def plot_text_capacity(text: TextCapacity) -> str:
         right.set_ylabel("test loss, bits per character")
         lines = axes.get_legend_handles_labels(), right.get_legend_handles_labels()
         axes.legend(lines[0][0] + lines[1][0], lines[0][1] + lines[1][1], loc="upper right")
+    return canvas.svg
+
+
+def plot_code_lengths(record: EntropyRecord) -> str:
+    """Bits per byte of every code, the decoder's needs not counted."""
+    codes = [one for one in record.codes if one.bits_per_byte.value is not None][::-1]
+    with _figure("Bits per byte under every code", height=0.9 + 0.36 * len(codes)) as canvas:
+        axes = canvas.axes
+        axes.grid(visible=False)
+        for place, one in enumerate(codes):
+            rate = one.bits_per_byte
+            value = rate.value or 0.0
+            learns = rate.low is not None and rate.high is not None
+            axes.barh(place, value, color=SERIES[1] if learns else CONTROL, height=0.62)
+            if rate.low is not None and rate.high is not None:
+                bars = [[max(0.0, value - rate.low)], [max(0.0, rate.high - value)]]
+                axes.errorbar(value, place, xerr=bars, color=INK, elinewidth=1.1, capsize=2.5)
+            axes.annotate(
+                f"{value:.2f}", (max(value, rate.high or 0.0), place), xytext=(6, 0), textcoords="offset points",
+                va="center",
+            )  # fmt: skip
+        axes.set_yticks(range(len(codes)), [one.name for one in codes])
+        axes.set_xlim(
+            right=1.12 * max([one.bits_per_byte.high or one.bits_per_byte.value or 0.0 for one in codes] + [0.1])
+        )
+        axes.set_xlabel("bits per byte")
     return canvas.svg
 
 

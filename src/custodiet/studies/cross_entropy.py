@@ -100,7 +100,9 @@ def run_cross_entropy_study(
     environment = _environment(loaded)
     inner = RunFolder.create(folder.path / "entropy", "entropy")
     inner.begin({"job": "entropy", "of": "held-out text of study cross-entropy", "seed": seed})
-    lm = lm_code_length(loaded, held, on_progress=lambda done, total: on_progress("score", done, total, "held-out text"))
+    lm = lm_code_length(
+        loaded, held, on_progress=lambda done, total: on_progress("score", done, total, "held-out text")
+    )
     found = measure_text(
         held.encode(),
         title="Held-out English of the embedded corpus",
@@ -183,7 +185,10 @@ def _code(loaded: LoadedModel, text: str, config: CrossEntropyConfig, on_progres
         loaded.predictor, tokens, layout, on_progress=lambda done, total: on_progress("encode", done, total, "tokens")
     )
     found, digest = decode_tokens(
-        loaded.predictor, coded.payload, layout, on_progress=lambda done, total: on_progress("decode", done, total, "tokens")
+        loaded.predictor,
+        coded.payload,
+        layout,
+        on_progress=lambda done, total: on_progress("decode", done, total, "tokens"),
     )
     if digest != coded.probability_digest or not np.array_equal(found, tokens):
         raise DecodeError("the held-out text did not come back from the coder", hint="Run the study again.")
@@ -254,12 +259,18 @@ def _shannon_claims(found: EntropyRecord, english: EnglishFigures) -> list[Claim
     ]
     game = found.guessing
     lower, bits, upper = (
-        (game.lower_bits_per_letter, game.code_bits_per_letter, game.upper_bits_per_letter) if game else [NOT_PLAYED] * 3
+        (game.lower_bits_per_letter, game.code_bits_per_letter, game.upper_bits_per_letter)
+        if game
+        else [NOT_PLAYED] * 3
     )
     inside = None
     if lower.value is not None and bits.value is not None and upper.value is not None:
         inside = float(lower.value <= bits.value <= upper.value)
-    said = "not played" if inside is None else f"{lower.value:.2f} <= {bits.value:.2f} <= {upper.value:.2f} bits per letter"
+    said = (
+        "not played"
+        if inside is None
+        else f"{lower.value:.2f} <= {bits.value:.2f} <= {upper.value:.2f} bits per letter"
+    )
     return [
         *claims,
         claim_of(

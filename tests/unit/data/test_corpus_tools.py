@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from custodiet.data.canaries import plant_canaries
-from custodiet.data.overlap import ngram_overlap, unique_ngram_filter
+from custodiet.data.overlap import ngram_overlap, share_of_shared_windows, unique_ngram_filter
 from custodiet.data.packing import pack_documents
 from custodiet.data.tokenizer import load_tokenizer, train_bpe
 from custodiet.errors import TokenizerError, UsageError
@@ -102,3 +102,12 @@ def test_tokenizer_errors(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(TokenizerError, match="cannot be read"):
         load_tokenizer(tmp_path)
+
+
+def test_share_of_windows_that_stand_elsewhere():
+    rng = np.random.default_rng(5)
+    text, other = rng.integers(0, 256, 1000), rng.integers(0, 256, 1000)
+    assert share_of_shared_windows(text, [other], n=10) == (0.0, 991)
+    assert share_of_shared_windows(text, [other, np.concatenate([other, text[200:300]])], n=10) == (91 / 991, 991)
+    assert share_of_shared_windows(text, [text], n=10) == (1.0, 991)
+    assert share_of_shared_windows(text[:5], [text], n=10) == (0.0, 0)

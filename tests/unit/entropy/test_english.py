@@ -57,6 +57,11 @@ def _binary(p: float) -> float:
     return -p * math.log2(p) - (1 - p) * math.log2(1 - p)
 
 
+def test_one_letter_again_and_again_has_no_entropy_and_no_interval_below_zero():
+    for one in estimate_letter_entropies("a" * 61)[1:]:
+        assert 0 <= one.bits_per_letter.low <= one.bits_per_letter.value <= one.bits_per_letter.high < 0.1
+
+
 def test_real_english_is_near_shannon():
     for num_letters in (26, 27):
         table = estimate_letter_entropies(ENGLISH, num_letters=num_letters)
