@@ -11,12 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from custodiet.base.protocols import TokenCodec
 from custodiet.base.units import nats_to_bits
 from custodiet.entropy.code_lengths import TokenCode
+from custodiet.entropy.coder import Layout
 from custodiet.errors import InputError, TokenizerError
 from custodiet.nn.loading import LoadedModel
 
-__all__ = ["lm_code_length"]
+__all__ = ["exact_tokens", "layout_code_bits", "lm_code_length"]
 
 
 def lm_code_length(
@@ -49,7 +51,7 @@ def lm_code_length(
     if loaded.context_length < 2 or not text:
         got = (loaded.context_length, len(text))
         raise InputError("nothing to score", expected="a context of 2 tokens and a text", got=got)
-    tokens_T = _tokens(loaded, text)
+    tokens_T = exact_tokens(loaded.codec, text, name=loaded.name)
     head = [] if loaded.codec.bos_id is None else [loaded.codec.bos_id]
     bits_T = np.full(len(tokens_T), math.log2(loaded.scorer.vocab_size))
     stride = max(1, loaded.context_length // 2)
@@ -86,16 +88,57 @@ def lm_code_length(
     )
 
 
-def _tokens(loaded: LoadedModel, text: str) -> NDArray[np.int64]:
-    (tokens_T,) = loaded.codec.encode([text])
-    back = loaded.codec.decode(tokens_T)
+def layout_code_bits(loaded: LoadedModel, tokens_T: NDArray[np.int64], layout: Layout) -> NDArray[np.float64]:
+    """-log2 p of every token in the windows of a coder's layout, each window in one pass of the scorer.
+
+    Args:
+        loaded: the model.
+        tokens_T: int64 ids.
+        layout: whose windows leave room for a BOS in the scorer's rows.
+
+    Returns:
+        float64 (T,): what the range coder should spend on each token.
+
+    Raises:
+        InputError: the windows are longer than the scorer's rows.
+    """
+    head = [] if loaded.codec.bos_id is None else [loaded.codec.bos_id]
+    window = layout.lane_tokens if layout.window_tokens is None else layout.window_tokens
+    if window + len(head) > loaded.context_length:
+        raise InputError("a window is too long", expected=f"at most {loaded.context_length - len(head)}", got=window)
+    bits_T = np.full(layout.num_tokens, math.log2(loaded.scorer.vocab_size))
+    for lane in range(layout.num_lanes):
+        lane_T = tokens_T[lane * layout.lane_tokens : (lane + 1) * layout.lane_tokens]
+        for start, fresh, end in _spans(len(lane_T), window, window - layout.history_tokens):
+            row = np.array([*head, *lane_T[start:end]], dtype=np.int64)
+            fresh = max(fresh, start + 1 - len(head))
+            if len(row) > 1 and fresh < end:
+                logprob_T = loaded.scorer.score_targets(row[None]).logprob_BT[0].astype(np.float64)
+                place = lane * layout.lane_tokens
+                bits_T[place + fresh : place + end] = -nats_to_bits(logprob_T[fresh - start + len(head) - 1 :])
+    return bits_T
+
+
+def exact_tokens(codec: TokenCodec, text: str, *, name: str) -> NDArray[np.int64]:
+    """Tokens that decode to the text again, every character of it.
+
+    Args:
+        codec: the tokenizer.
+        text: any text.
+        name: what an error calls the model.
+
+    Raises:
+        TokenizerError: the tokens do not decode to the text.
+    """
+    (tokens_T,) = codec.encode([text]) if text else (np.zeros(0, dtype=np.int64),)
+    back = codec.decode(tokens_T)
     if back != text:
         place = next((i for i, (a, b) in enumerate(zip(text, back, strict=False)) if a != b), min(len(text), len(back)))
         raise TokenizerError(
-            f"the tokenizer of {loaded.name} does not reproduce the text: they part at character {place:,}",
+            f"the tokenizer of {name} does not reproduce the text: they part at character {place:,}",
             expected=repr(text[place : place + 20]),
             got=repr(back[place : place + 20]),
-            hint="Bits of a text that cannot be decoded are no code length; take a model whose tokenizer keeps every byte.",
+            hint="It lacks a symbol or tidies the text; take a model whose tokenizer keeps every byte.",
         )
     return tokens_T
 

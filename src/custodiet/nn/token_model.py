@@ -77,6 +77,7 @@ def open_model(spec: ModelSpec) -> TokenModel:
         return _open_ngram(order, spec.train_on)
     import torch
 
+    from custodiet.nn.code_length import exact_tokens
     from custodiet.nn.loading import load_model
     from custodiet.nn.predictors import TransformersPredictor
 
@@ -96,19 +97,7 @@ def open_model(spec: ModelSpec) -> TokenModel:
                 f"{name} is not UTF-8 text at byte {error.start}",
                 hint="A language model reads text; use --model ngram for other bytes.",
             ) from None
-        tokens = loaded.codec.encode([text])[0] if text else np.zeros(0, dtype=np.int64)
-        back = to_bytes(tokens)
-        if back != data:
-            place = next(
-                (i for i, (a, b) in enumerate(zip(data, back, strict=False)) if a != b), min(len(data), len(back))
-            )
-            raise InputError(
-                f"the tokenizer of {loaded.name} does not give {name} back: byte {place} differs",
-                expected=data[place : place + 12],
-                got=back[place : place + 12],
-                hint="It lacks a symbol, or changes the text; use another model, or --model ngram.",
-            )
-        return tokens
+        return exact_tokens(loaded.codec, text, name=loaded.name)
 
     def to_bytes(tokens: Ints) -> bytes:
         return loaded.codec.decode(tokens).encode("utf-8", "surrogatepass")

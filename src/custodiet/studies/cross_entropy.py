@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.base.rng import numpy_rng
 from custodiet.base.stats import Estimate
-from custodiet.base.workers import num_usable_cores
 from custodiet.data.embedded import load_embedded_text
 from custodiet.entropy.coder import Layout, decode_tokens, encode_tokens
 from custodiet.entropy.english import estimate_letter_entropies, estimate_word_entropy_bits, redundancy
@@ -106,10 +106,7 @@ def run_cross_entropy_study(
     found = measure_text(
         held.encode(),
         title="Held-out English of the embedded corpus",
-        files=[
-            TextFile(role=role, path=name, sha256=sha256_text(text), num_bytes=len(text.encode()))
-            for role, name, text in (("coded", "held-out texts", held), ("other", "training texts", trained))
-        ],
+        files=[_file("coded", "held-out texts", held), _file("other", "training texts", trained)],
         settings=EntropySettings(seed=seed),
         environment=environment,
         other=trained.encode(),
@@ -131,6 +128,10 @@ def run_cross_entropy_study(
     record.save(folder.record_json)
     folder.finish("done", title=record.title, headline="; ".join(f"{c.name}: {c.verdict}" for c in record.claims[:3]))
     return record
+
+
+def _file(role: Literal["coded", "other"], name: str, text: str) -> TextFile:
+    return TextFile(role=role, path=name, sha256=sha256_text(text), num_bytes=len(text.encode()))
 
 
 def _split(config: CrossEntropyConfig, work: Path) -> tuple[str, str]:
@@ -165,7 +166,7 @@ def _train(config: CrossEntropyConfig, work: Path, on_progress: Progress) -> Non
         validate_every=config.num_steps,
         checkpoint_every=config.num_steps,
         device="cpu",
-        num_threads=min(2, num_usable_cores()),
+        num_threads=1,  # two threads that share a busy core wait for each other: ten times slower
         seed=config.seed,
     )
     train(settings, out=RunFolder.create(work / "train", "train"), on_progress=on_progress)

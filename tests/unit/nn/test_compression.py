@@ -14,6 +14,7 @@ from custodiet.data.tokenizer import train_bpe
 from custodiet.entropy.coder import Layout, encode_tokens
 from custodiet.entropy.container import pack, unpack
 from custodiet.errors import DecodeError, InputError, ModelLoadError, OutputError, UsageError
+from custodiet.nn.code_length import layout_code_bits
 from custodiet.nn.compression import Compressor, decode_bytes
 from custodiet.nn.ensemble import EnsembleConfig, GPTEnsemble
 from custodiet.nn.export import save_hf_directory
@@ -119,31 +120,21 @@ def test_a_file_comes_back(folders, tmp_path, name):
 
 
 def test_payload_is_the_scorers_cross_entropy(folders, tmp_path):
-    """Against one whole pass per window by another code path, `TargetScorer`."""
+    """Against one whole pass per window by another path through the model, `TargetScorer`."""
     loaded = load_model(folders / "ours")
     tokens = loaded.codec.encode([TEXT])[0]
     (tmp_path / "text").write_bytes(TEXT.encode())
     with Compressor(ModelSpec(model=str(folders / "ours")), num_lanes=1, history=0.5) as compressor:
         found = compressor.compress(tmp_path / "text", tmp_path / "out")
-    bits, window, kept, start = 0.0, 16, 8, 0
-    while start < len(tokens):
-        first = max(0, start - kept)
-        end = min(first + window, len(tokens))
-        row = np.concatenate([[loaded.codec.bos_id], tokens[first:end]])
-        # the last target has no position of its own in the scorer's rows, so they are one longer than the context
-        scores = np.concatenate([_scores(loaded, row[:-1]), _last(loaded, row)])
-        bits -= scores[start - first :].sum() / np.log(2)
-        start = end
-    assert found.model_bits == pytest.approx(bits, rel=1e-5)
-
-
-def _scores(loaded, row):
-    return loaded.scorer.score_targets(row[None]).logprob_BT[0].astype(float) if len(row) > 1 else np.zeros(0)
-
-
-def _last(loaded, row):
-    logits = loaded.scorer.model(torch.from_numpy(row[None, :-1]))[0, -1].detach().double()
-    return [float(torch.log_softmax(logits, 0)[row[-1]])]
+    layout = Layout.choose(len(tokens), loaded.predictor, num_lanes=1)
+    shorter = replace(layout, window_tokens=15, history_tokens=7)
+    coded = encode_tokens(loaded.predictor, tokens, shorter)
+    bits_T = layout_code_bits(loaded, tokens, shorter)
+    assert coded.model_bits == pytest.approx(bits_T.sum(), rel=1e-5)
+    assert abs(coded.payload_bits - bits_T.sum()) <= 0.001 * bits_T.sum() + 64
+    with pytest.raises(InputError, match="at most 15"):
+        layout_code_bits(loaded, tokens, layout)
+    assert found.model_bits < coded.model_bits + 40  # one token more of history and window
 
 
 def test_empty_and_one_symbol_files(folders, tmp_path):
@@ -228,7 +219,7 @@ def test_a_tokenizer_that_changes_the_text(folders, tmp_path):
     told["normalizer"] = {"type": "Lowercase"}
     (folder / "tokenizer.json").write_text(json.dumps(told))
     (tmp_path / "f").write_bytes(b"all is Well")
-    with pytest.raises(InputError, match=r"byte 7 differs.*b'Well'.*b'well'"):
+    with pytest.raises(InputError, match=r"character 7; expected 'Well'; got 'well'"):
         custodiet.compress(tmp_path / "f", model=str(folder))
 
 
