@@ -39,6 +39,11 @@ app.command(
     help="Measure how many bits a parameter holds, on random tokens.",
 )
 app.command(
+    "custodiet.cli.capacity_table:capacity_table",
+    name="capacity-table",
+    help="Measure it for six shapes of the published table within ten minutes of a GPU, and fit the slope.",
+)
+app.command(
     "custodiet.cli.verify_mask:verify_mask",
     name="verify-mask",
     help="Check what a goldfish mask really drops on a corpus.",

@@ -40,17 +40,21 @@ def render_run(folder: RunFolder) -> None:
     from custodiet.records.audit import AuditRecord
     from custodiet.records.base import load_record
     from custodiet.records.capacity import CapacityRecord
+    from custodiet.records.capacity_table import CapacityTableRecord
     from custodiet.records.files import write_text_atomic
     from custodiet.records.study import StudyRecord
     from custodiet.report.capacity import render_capacity_html, render_capacity_markdown
+    from custodiet.report.capacity_table import render_capacity_table_html, render_capacity_table_markdown
     from custodiet.report.html import render_html, render_study_html
     from custodiet.report.markdown import render_markdown, render_study_markdown
 
-    record = load_record(folder.record_json, (AuditRecord, CapacityRecord, StudyRecord))
+    record = load_record(folder.record_json, (AuditRecord, CapacityRecord, CapacityTableRecord, StudyRecord))
     if isinstance(record, AuditRecord):
         html, markdown = render_html(record), render_markdown(record)
     elif isinstance(record, CapacityRecord):
         html, markdown = render_capacity_html(record), render_capacity_markdown(record)
+    elif isinstance(record, CapacityTableRecord):
+        html, markdown = render_capacity_table_html(record), render_capacity_table_markdown(record)
     else:
         html, markdown = render_study_html(record), render_study_markdown(record)
     write_text_atomic(folder.report_html, html)

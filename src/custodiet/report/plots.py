@@ -16,12 +16,14 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
 from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
+from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.report.text import arm_name
 
 __all__ = [
     "plot_accuracy",
     "plot_bits",
     "plot_capacity",
+    "plot_capacity_table",
     "plot_curves",
     "plot_exposure",
     "plot_extraction",
@@ -288,6 +290,44 @@ def plot_capacity(record: CapacityRecord) -> str:
         axes.set_xlabel("entropy of the set, thousand bits")
         axes.set_ylabel("memorized, thousand bits")
         axes.legend(loc="lower right")
+    return canvas.svg
+
+
+def plot_capacity_table(record: CapacityTableRecord) -> str:
+    """Memorized bits of every model against its parameters, the line through the origin and published values."""
+    cells = sorted(record.cells, key=lambda one: one.shape.num_params)
+    with _figure("Memorized bits against parameters") as canvas:
+        axes = canvas.axes
+        points = [(cell.shape.num_params, bits) for cell in cells for bits in cell.memorized_bits if bits > 0]
+        if points:
+            axes.plot(*zip(*points, strict=True), "o", color=SERIES[0], markersize=5, label="memorized")
+        known = [
+            (cell.shape.num_params, cell.published_bits_per_param * cell.shape.num_params)
+            for cell in cells
+            if cell.published_bits_per_param is not None
+        ]
+        if known:
+            axes.plot(
+                *zip(*known, strict=True),
+                "s",
+                markerfacecolor="none",
+                markeredgecolor=CONTROL,
+                markersize=7,
+                label="published",
+            )
+        slope = record.slope_bits_per_param.value
+        if slope is not None and slope > 0:
+            ends = [0.8 * cells[0].shape.num_params, 1.25 * cells[-1].shape.num_params]
+            axes.plot(
+                ends, [slope * one for one in ends], color=SERIES[1], linewidth=1.2, linestyle="--",
+                label=f"{slope:.2f} bits per parameter",
+            )  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.minorticks_off()
+        axes.set_xlabel("parameters")
+        axes.set_ylabel("memorized, bits")
+        axes.legend(loc="upper left")
     return canvas.svg
 
 

@@ -132,14 +132,10 @@ def fit_random_tokens_on_device(
     step = StaticStep(config, ensemble, tokens_MNT, state)
     saved, begun = time.monotonic(), time.process_time() - state.cpu_s
     begun_wall = saved - state.wall_s
-    if state.step < config.num_steps:
-        block = step.block(state.step)
-        step.load(block)
-        replay, how = step.record()
-    else:
-        replay, how = step.run, "nothing was left to train"
+    block = step.block(min(state.step, config.num_steps - 1))
+    step.load(block)
+    replay, how = step.record()
     while state.step < config.num_steps:
-        step.load(block)
         for done in range(len(block[0])):
             if (state.step + done) % SNAPSHOT_STEPS == 0:
                 state.snapshot()
@@ -147,6 +143,7 @@ def fit_random_tokens_on_device(
         state.step += len(block[0])
         if state.step < config.num_steps:
             block = step.block(state.step)  # while the device works
+            step.load(block)
         state.check_restarts()
         running = state.running_M.tolist()
         state.curve.append((state.step, running))
@@ -157,7 +154,11 @@ def fit_random_tokens_on_device(
             state.save(checkpoint, config)
             saved = time.monotonic()
     state.cpu_s, state.wall_s = time.process_time() - begun, time.monotonic() - begun_wall
-    return measure_fit(config, ensemble, state, tokens_MNT, random_tokens(config, "test tokens").to(device)), ensemble, how
+    return (
+        measure_fit(config, ensemble, state, tokens_MNT, random_tokens(config, "test tokens").to(device)),
+        ensemble,
+        how,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

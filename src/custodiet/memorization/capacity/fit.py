@@ -230,9 +230,7 @@ def rate_factors(config: FitConfig, ensemble: GPTEnsemble) -> Tensor:
     return factor_P
 
 
-def measure_fit(
-    config: FitConfig, ensemble: GPTEnsemble, state: FitState, tokens_MNT: Tensor, test_MNT: Tensor
-) -> Fit:
+def measure_fit(config: FitConfig, ensemble: GPTEnsemble, state: FitState, tokens_MNT: Tensor, test_MNT: Tensor) -> Fit:
     """Count what trained models stored; the ensemble is left as it is."""
     memorized = _memorized_bits(ensemble, tokens_MNT, config)
     test = ensemble.sequence_bits(test_MNT).mean(1) / config.model.sequence_length

@@ -16,6 +16,11 @@ from custodiet.base.stats import Estimate, estimate_mean
 from custodiet.base.workers import num_usable_cores, run_workers
 from custodiet.errors import UsageError
 from custodiet.memorization.capacity.fit import FitConfig
+from custodiet.memorization.capacity.published import (
+    PUBLISHED_BITS_PER_PARAM,
+    PUBLISHED_SOURCE,
+    published_bits_per_param,
+)
 from custodiet.memorization.capacity.text import make_text_split
 from custodiet.memorization.forecast import LAW_SAMPLE_TOKENS, membership_f1_law
 from custodiet.nn.ensemble import EnsembleConfig
@@ -31,13 +36,9 @@ from custodiet.records.capacity import (
 from custodiet.records.files import write_text_atomic
 from custodiet.records.run_folder import RunFolder, utc_now
 
-__all__ = ["PUBLISHED_CELLS", "CapacityConfig", "TextConfig", "capacity", "cell_config", "default_config"]
+__all__ = ["CapacityConfig", "TextConfig", "capacity", "cell_config", "default_config", "describe_shape"]
 
 Progress = Callable[[str, float, float, str], None]
-PUBLISHED_SOURCE = "Morris et al. 2025, arXiv 2505.24832"
-PUBLISHED_BITS_PER_PARAM = 3.64
-PUBLISHED_CELLS: dict[str, float] = {"1x32": 3.93}
-"""layers x width -> bits per parameter in the paper's table, trained in bfloat16"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,17 +136,26 @@ def default_config(*, seed: int = 0) -> CapacityConfig:
     )
 
 
-def cell_config(cell: str, *, seed: int = 0, num_steps: int | None = None) -> CapacityConfig:
+def cell_config(cell: str, *, seed: int = 0, num_steps: int | None = None, argument: str = "--cell") -> CapacityConfig:
     """A cell of the published table, V = 2048 and S = 64, as "LxD": layers and width.
+
+    Args:
+        cell: for example "1x32"; a cell that the paper does not have can be trained all the same.
+        seed: first seed.
+        num_steps: optimizer steps instead of the default.
+        argument: what an error calls the cell.
 
     Raises:
         UsageError: the cell cannot be read.
     """
     try:
         layers, width = (int(part) for part in cell.lower().split("x"))
+        if layers < 1 or width < 1:
+            raise ValueError
         model = EnsembleConfig(vocab_size=2048, sequence_length=64, width=width, num_layers=layers, num_heads=8)
     except ValueError:
-        raise UsageError("--cell is not a cell", expected="LAYERSxWIDTH, for example 1x32", got=repr(cell)) from None
+        expected = "LAYERSxWIDTH, for example 1x32"
+        raise UsageError(f"{argument} is not a cell", expected=expected, got=repr(cell)) from None
     size = round(model.num_params * 4.8 / (64 * 11))
     return CapacityConfig(
         model=model,
@@ -301,7 +311,7 @@ def _text_part(config: TextConfig, split: dict[str, float], paths: dict[int, Pat
         )  # fmt: skip
     waiting = Measurement.missing("no capacity yet")
     return TextCapacity(
-        shape=_shape(config.model),
+        shape=describe_shape(config.model),
         source=", ".join(config.corpus) or "the standard library's Python sources, without tests",
         reference=f"Witten-Bell {config.ngram_order}-gram of {int(split['num_reference_pieces']):,} other pieces",
         reference_bits_per_token=split["reference_bits_per_token"],
@@ -321,7 +331,8 @@ def _with_peaks(text: TextCapacity, capacity_bits: float) -> TextCapacity:
     )
 
 
-def _shape(model: EnsembleConfig) -> CapacityShape:
+def describe_shape(model: EnsembleConfig) -> CapacityShape:
+    """The models as a record tells them."""
     return CapacityShape(
         vocab_size=model.vocab_size,
         sequence_length=model.sequence_length,
@@ -347,7 +358,7 @@ def _record(
     grid = sorted(
         (p for p in points if p.seed == config.seed and p.num_steps == config.num_steps), key=lambda p: p.num_sequences
     )
-    published = PUBLISHED_CELLS.get(config.cell or "") if config.cell else PUBLISHED_BITS_PER_PARAM
+    published = published_bits_per_param(config.cell, "bfloat16") if config.cell else PUBLISHED_BITS_PER_PARAM
     return CapacityRecord(
         title=f"How many bits a parameter holds: {model.num_layers} x {model.width}, {model.num_params:,} parameters",
         created_utc=utc_now(),
@@ -361,7 +372,7 @@ def _record(
             num_threads=1,
             instruction_set=torch.backends.cpu.get_cpu_capability(),
         ),
-        shape=_shape(model),
+        shape=describe_shape(model),
         points=sorted(points, key=lambda p: (p.num_sequences, p.num_steps, p.seed)),
         plateau_num_sequences=config.plateau_size,
         capacity_bits_per_param=held,

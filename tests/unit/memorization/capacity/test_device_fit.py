@@ -61,9 +61,7 @@ def test_a_few_steps_are_those_of_the_plain_loop(batch_size):
     config = replace(CONFIG, num_steps=12, batch_size=batch_size)
     plain, straight = fit_random_tokens(config)
     found, buffered, how = fit_random_tokens_on_device(config, device="cpu")
-    torch.testing.assert_close(
-        _without_key_biases(buffered), _without_key_biases(straight), rtol=1e-3, atol=1e-4
-    )
+    torch.testing.assert_close(_without_key_biases(buffered), _without_key_biases(straight), rtol=1e-3, atol=1e-4)
     assert found.memorized_bits == pytest.approx(plain.memorized_bits, rel=1e-3, abs=0.05)
     assert found.curve[-1][1] == pytest.approx(plain.curve[-1][1], rel=1e-4)
     assert how == "step by step (a graph needs a CUDA device, this is cpu)"
@@ -167,9 +165,7 @@ def test_recording_leaves_the_state_as_it_was(monkeypatch, works):
 
     monkeypatch.setattr(graph, "_record", record)
     replay, how = record_step(step.run, [*step.state.tensors().values(), step.row_1], "cuda")
-    assert all(
-        torch.equal(a, b) or a.isnan().all() for a, b in zip(before, step.state.tensors().values(), strict=True)
-    )
+    assert all(torch.equal(a, b) or a.isnan().all() for a, b in zip(before, step.state.tensors().values(), strict=True))
     assert how.startswith("CUDA graph" if works else "step by step (the graph could not be recorded: operation not")
     replay()
     assert int(step.row_1) == 1
@@ -198,9 +194,7 @@ def test_a_recorded_step_is_the_plain_step(low):
     found, recorded, how = fit_random_tokens_on_device(config, device="cuda")
     assert how == "CUDA graph"
     if not low:
-        torch.testing.assert_close(
-            _without_key_biases(recorded), _without_key_biases(straight), rtol=1e-2, atol=1e-3
-        )
+        torch.testing.assert_close(_without_key_biases(recorded), _without_key_biases(straight), rtol=1e-2, atol=1e-3)
     assert found.memorized_bits == pytest.approx(plain.memorized_bits, rel=0.02, abs=2.0)
 
 
