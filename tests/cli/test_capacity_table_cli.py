@@ -58,6 +58,7 @@ def test_a_small_table_end_to_end_its_report_rebuilt_and_its_rows(tmp_path):
 def test_mistakes_are_one_line(tmp_path, arguments, words):
     wrong = _run("capacity-table", *arguments, "--out", str(tmp_path / "run"))
     assert wrong.returncode == 2 and words in wrong.stderr and "Traceback" not in wrong.stderr
+    assert (tmp_path / "run").exists() == (words == "--budget-s is too small")  # that one is known after a measurement
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from custodiet.base.units import format_count, format_duration_s
+from custodiet.base.units import format_duration_s
 from custodiet.records.capacity_table import CapacityTableCell, CapacityTableRecord
 from custodiet.report.html import render_environment, render_measurement, render_page, render_section, render_table
 from custodiet.report.markdown import render_markdown_table
@@ -13,12 +13,8 @@ from custodiet.report.text import format_measurement
 
 __all__ = ["capacity_table_sentences", "render_capacity_table_html", "render_capacity_table_markdown"]
 
-CELL_HEAD = [
-    "cell", "parameters", "models", "sequences", "per param.", "interval", "published", "bfloat16", "int8", "fresh",
-]  # fmt: skip
-TRAINING_HEAD = [
-    "cell", "batch", "rate", "share of time", "ms a step", "steps", "epochs", "trained in", "restarts", "steps run as",
-]  # fmt: skip
+CELL_HEAD = ["cell", "parameters", "models", "sequences", "per param.", "published", "bfloat16", "int8", "fresh"]
+TRAINING_HEAD = ["cell", "batch", "rate", "share of time", "ms a step", "steps", "epochs", "trained in", "restarts"]
 
 
 def capacity_table_sentences(record: CapacityTableRecord) -> list[str]:
@@ -47,20 +43,22 @@ def capacity_table_sentences(record: CapacityTableRecord) -> list[str]:
     return sentences
 
 
-def _cell_rows(record: CapacityTableRecord) -> list[list[str]]:
+def _cell_row(cell: CapacityTableCell, held: str) -> list[str]:
     return [
-        [
-            cell.cell,
-            f"{cell.shape.num_params:,}",
-            str(cell.num_models),
-            f"{cell.num_sequences:,}",
-            *format_measurement(cell.bits_per_param),
-            "–" if cell.published_bits_per_param is None else f"{cell.published_bits_per_param:.2f}",
-            *(format_measurement(cell.rounded_bits_per_param.get(how))[0] for how in ("bfloat16", "int8")),
-            format_measurement(cell.test_bits_per_token, digits=2)[0],
-        ]
-        for cell in record.cells
+        cell.cell,
+        f"{cell.shape.num_params:,}",
+        str(cell.num_models),
+        f"{cell.num_sequences:,}",
+        held,
+        "–" if cell.published_bits_per_param is None else f"{cell.published_bits_per_param:.2f}",
+        *(format_measurement(cell.rounded_bits_per_param.get(how))[0] for how in ("bfloat16", "int8")),
+        format_measurement(cell.test_bits_per_token, digits=2)[0],
     ]
+
+
+def _held(cell: CapacityTableCell) -> str:
+    value, interval = format_measurement(cell.bits_per_param)
+    return f"{value} ({interval})" if interval else value
 
 
 def _training_row(cell: CapacityTableCell) -> list[str]:
@@ -74,8 +72,18 @@ def _training_row(cell: CapacityTableCell) -> list[str]:
         f"{cell.num_epochs:,.0f}",
         format_duration_s(cell.train_wall_s),
         " ".join(str(one) for one in cell.num_restarts),
-        cell.step_mode,
     ]
+
+
+def _how_trained(record: CapacityTableRecord) -> str:
+    modes: dict[str, list[str]] = {}
+    for cell in record.cells:
+        modes.setdefault(cell.step_mode, []).append(cell.cell)
+    ran = "; ".join(f"{mode}: {', '.join(cells)}" for mode, cells in modes.items())
+    return (
+        f"Precision: {record.precision_means}. The steps of a cell were fixed before training, from the measured time of a "
+        f"step and the cell's share of the budget. How they ran: {ran}."
+    )
 
 
 def render_capacity_table_html(record: CapacityTableRecord) -> str:
@@ -90,15 +98,10 @@ def render_capacity_table_html(record: CapacityTableRecord) -> str:
         ["Mean over cells", render_measurement(record.mean_bits_per_param)],
         ["Published mean over cells", f"{record.published_mean_bits_per_param:.2f}"],
     ]
-    largest = max(cell.shape.num_params for cell in record.cells)
     caption = (
-        f"Memorized bits of every model against its parameters, up to {format_count(largest)}, on logarithmic axes, and the line "
-        "through the origin. Hollow marks are published values. In the table, bfloat16 and int8 are bits per parameter with rounded "
-        "weights, and fresh is the code length of a token of sequences that were not trained on, in bits."
-    )
-    training = (
-        f"Precision: {record.precision_means}. The steps of a cell were fixed before training, from the measured time of a "
-        "step and the cell's share of the budget."
+        "Bits per parameter of every model. Hollow marks are published values, the dashed line is the slope through the origin. In "
+        "the table, bfloat16 and int8 are bits per parameter with rounded weights, and fresh is the code length of a token of "
+        "sequences that were not trained on, in bits."
     )
     return render_page(
         record.title,
@@ -117,12 +120,14 @@ def render_capacity_table_html(record: CapacityTableRecord) -> str:
             render_section(
                 "Cells",
                 f"<figure>{plot_capacity_table(record)}<figcaption>{caption}</figcaption></figure>",
-                render_table(CELL_HEAD, _cell_rows(record)),
+                render_table(
+                    CELL_HEAD, [_cell_row(cell, render_measurement(cell.bits_per_param)) for cell in record.cells]
+                ),
             ),
             render_section(
                 "Training",
-                f"<p>{escape(training)}</p>",
-                render_table(TRAINING_HEAD, [[escape(one) for one in _training_row(cell)] for cell in record.cells]),
+                f"<p>{escape(_how_trained(record))}</p>",
+                render_table(TRAINING_HEAD, [_training_row(cell) for cell in record.cells]),
             ),
             render_environment(record.environment, record.command),
         ],
@@ -136,10 +141,10 @@ def render_capacity_table_markdown(record: CapacityTableRecord) -> str:
             [
                 f"## {record.title}",
                 " ".join(capacity_table_sentences(record)),
-                render_markdown_table(CELL_HEAD, _cell_rows(record)),
+                render_markdown_table(CELL_HEAD, [_cell_row(cell, _held(cell)) for cell in record.cells]),
                 render_markdown_table(TRAINING_HEAD, [_training_row(cell) for cell in record.cells]),
                 "### Not tested\n\n" + "\n".join(f"- {one}" for one in record.not_tested),
-                f"Precision: {record.precision_means}. Parameters counted: {record.cells[0].shape.counted}. "
+                f"{_how_trained(record)} Parameters counted: {record.cells[0].shape.counted}. "
                 f"{record.created_utc}, seed {record.seed}, {record.environment.device}, torch {record.environment.torch}.",
             ]
         )

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from custodiet.base.units import format_count
 from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
 from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
@@ -294,40 +295,36 @@ def plot_capacity(record: CapacityRecord) -> str:
 
 
 def plot_capacity_table(record: CapacityTableRecord) -> str:
-    """Memorized bits of every model against its parameters, the line through the origin and published values."""
-    cells = sorted(record.cells, key=lambda one: one.shape.num_params)
-    with _figure("Memorized bits against parameters") as canvas:
+    """Bits per parameter of every model against its parameters, published values, and the slope."""
+    with _figure("Bits per parameter against parameters") as canvas:
         axes = canvas.axes
-        points = [(cell.shape.num_params, bits) for cell in cells for bits in cell.memorized_bits if bits > 0]
-        if points:
-            axes.plot(*zip(*points, strict=True), "o", color=SERIES[0], markersize=5, label="memorized")
+        models = [(cell.shape.num_params, bits) for cell in record.cells for bits in cell.memorized_bits]
+        axes.plot(
+            [num for num, _ in models], [bits / num for num, bits in models],
+            "o", color=SERIES[0], markersize=5, label="a model",
+        )  # fmt: skip
         known = [
-            (cell.shape.num_params, cell.published_bits_per_param * cell.shape.num_params)
-            for cell in cells
+            (cell.shape.num_params, cell.published_bits_per_param)
+            for cell in record.cells
             if cell.published_bits_per_param is not None
         ]
         if known:
             axes.plot(
-                *zip(*known, strict=True),
-                "s",
-                markerfacecolor="none",
-                markeredgecolor=CONTROL,
-                markersize=7,
-                label="published",
-            )
-        slope = record.slope_bits_per_param.value
-        if slope is not None and slope > 0:
-            ends = [0.8 * cells[0].shape.num_params, 1.25 * cells[-1].shape.num_params]
-            axes.plot(
-                ends, [slope * one for one in ends], color=SERIES[1], linewidth=1.2, linestyle="--",
-                label=f"{slope:.2f} bits per parameter",
+                [num for num, _ in known], [value for _, value in known],
+                "s", markerfacecolor="none", markeredgecolor=CONTROL, markersize=7, label="published",
             )  # fmt: skip
+        slope = record.slope_bits_per_param.value
+        if slope is not None:
+            axes.axhline(slope, color=SERIES[1], linewidth=1.2, linestyle="--", label=f"slope {slope:.2f}")
+        sizes = {cell.shape.num_params: format_count(cell.shape.num_params) for cell in record.cells}
         axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set_xticks(list(sizes), list(sizes.values()))
         axes.minorticks_off()
+        tallest = max([bits / num for num, bits in models] + [value for _, value in known])
+        axes.set_ylim(0, 1.1 * max(tallest, 0.1))
         axes.set_xlabel("parameters")
-        axes.set_ylabel("memorized, bits")
-        axes.legend(loc="upper left")
+        axes.set_ylabel("memorized bits per parameter")
+        axes.legend(loc="lower right")
     return canvas.svg
 
 

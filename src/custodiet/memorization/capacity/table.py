@@ -76,6 +76,11 @@ class TableConfig:
             raise UsageError("--dtype is unknown", expected=" or ".join(PRECISIONS), got=repr(self.precision))
         if not (math.isfinite(self.budget_s) and self.budget_s > 0):
             raise UsageError("--budget-s is no time", expected="seconds above 0", got=self.budget_s)
+        if self.device == "cpu" and DEFAULT_CELLS[-1] in names:
+            raise UsageError(
+                f"cell {DEFAULT_CELLS[-1]} needs a CUDA device, and this run is on the CPU",
+                hint="Name smaller shapes, for example --cells 1x8 1x16 1x32.",
+            )
 
 
 def table_config(
@@ -165,11 +170,6 @@ def capacity_table(
     """
     config = config or table_config()
     config = replace(config, device=resolve_device(config.device))
-    if config.device == "cpu" and DEFAULT_CELLS[-1] in {cell.name for cell in config.cells}:
-        raise UsageError(
-            f"cell {DEFAULT_CELLS[-1]} needs a CUDA device, and this run is on the CPU",
-            hint="Name smaller shapes, for example --cells 1x8 1x16 1x32.",
-        )
     folder = (
         out
         if isinstance(out, RunFolder)
