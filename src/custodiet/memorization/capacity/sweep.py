@@ -14,7 +14,7 @@ import torch
 
 from custodiet.base.stats import Estimate, estimate_mean
 from custodiet.base.workers import num_usable_cores, run_workers
-from custodiet.errors import UsageError
+from custodiet.memorization.capacity.cells import cell_fit, cell_name, describe_shape
 from custodiet.memorization.capacity.fit import FitConfig
 from custodiet.memorization.capacity.published import (
     PUBLISHED_BITS_PER_PARAM,
@@ -28,7 +28,6 @@ from custodiet.records.base import Environment, Measurement
 from custodiet.records.capacity import (
     CapacityPoint,
     CapacityRecord,
-    CapacityShape,
     LadderStep,
     TextCapacity,
     TextPoint,
@@ -36,7 +35,7 @@ from custodiet.records.capacity import (
 from custodiet.records.files import write_text_atomic
 from custodiet.records.run_folder import RunFolder, utc_now
 
-__all__ = ["CapacityConfig", "TextConfig", "capacity", "cell_config", "default_config", "describe_shape"]
+__all__ = ["CapacityConfig", "TextConfig", "capacity", "cell_config", "default_config"]
 
 Progress = Callable[[str, float, float, str], None]
 
@@ -136,39 +135,26 @@ def default_config(*, seed: int = 0) -> CapacityConfig:
     )
 
 
-def cell_config(cell: str, *, seed: int = 0, num_steps: int | None = None, argument: str = "--cell") -> CapacityConfig:
-    """A cell of the published table, V = 2048 and S = 64, as "LxD": layers and width.
-
-    Args:
-        cell: for example "1x32"; a cell that the paper does not have can be trained all the same.
-        seed: first seed.
-        num_steps: optimizer steps instead of the default.
-        argument: what an error calls the cell.
+def cell_config(cell: str, *, seed: int = 0, num_steps: int | None = None) -> CapacityConfig:
+    """A cell of the published table as "LxD": layers and width, three seeds (`cells.cell_fit`).
 
     Raises:
         UsageError: the cell cannot be read.
     """
-    try:
-        layers, width = (int(part) for part in cell.lower().split("x"))
-        if layers < 1 or width < 1:
-            raise ValueError
-        model = EnsembleConfig(vocab_size=2048, sequence_length=64, width=width, num_layers=layers, num_heads=8)
-    except ValueError:
-        expected = "LAYERSxWIDTH, for example 1x32"
-        raise UsageError(f"{argument} is not a cell", expected=expected, got=repr(cell)) from None
-    size = round(model.num_params * 4.8 / (64 * 11))
+    fit = cell_fit(cell, seed=seed)
     return CapacityConfig(
-        model=model,
+        model=fit.model,
         sizes=(),
-        plateau_size=size,
-        num_steps=num_steps or 7000,
+        plateau_size=fit.num_sequences,
+        num_steps=num_steps or fit.num_steps,
         ladder=(),
-        batch_size=min(90, size),
-        learning_rate=0.05 if width <= 32 and layers == 1 else 0.05 * (32 / width) ** 0.5 / layers,
-        token_table_rate=2.0,
-        bfloat16_head=True,
+        batch_size=fit.batch_size,
+        learning_rate=fit.learning_rate,
+        token_table_rate=fit.token_table_rate,
+        position_rate=fit.position_rate,
+        bfloat16_head=fit.bfloat16_head,
         seed=seed,
-        cell=f"{layers}x{width}",
+        cell=cell_name(fit.model),
     )
 
 
@@ -328,19 +314,6 @@ def _with_peaks(text: TextCapacity, capacity_bits: float) -> TextCapacity:
             "unintended_memorization_peak_ratio": _peak([one.clamped_bits for one in text.points], ratios),
             "test_loss_peak_ratio": _peak([one.test_bits_per_token for one in text.points], ratios),
         }
-    )
-
-
-def describe_shape(model: EnsembleConfig) -> CapacityShape:
-    """The models as a record tells them."""
-    return CapacityShape(
-        vocab_size=model.vocab_size,
-        sequence_length=model.sequence_length,
-        width=model.width,
-        num_layers=model.num_layers,
-        num_heads=model.num_heads,
-        num_params=model.num_params,
-        counted="everything trainable: the token table (tied with the head), positions, biases, norms, and the BOS row",
     )
 
 

@@ -15,6 +15,7 @@ import torch
 
 from custodiet.base.stats import estimate_mean
 from custodiet.errors import NonFiniteLossError, UsageError
+from custodiet.memorization.capacity.cells import cell_fit, cell_name, describe_shape
 from custodiet.memorization.capacity.device_fit import (
     BLOCK_STEPS,
     CellCost,
@@ -30,7 +31,6 @@ from custodiet.memorization.capacity.published import (
     published_bits_per_param,
 )
 from custodiet.memorization.capacity.slope import estimate_slope
-from custodiet.memorization.capacity.sweep import cell_config, describe_shape
 from custodiet.nn.loading import resolve_device
 from custodiet.records.base import Environment, Measurement
 from custodiet.records.capacity_table import CapacityTableCell, CapacityTableRecord
@@ -92,7 +92,7 @@ def table_config(
     budget_s: float = 600.0,
     seed: int = 0,
 ) -> TableConfig:
-    """Cells of the published table, V = 2048 and S = 64, with the recipe of `sweep.cell_config` and larger batches.
+    """Cells of the published table, V = 2048 and S = 64, with the recipe of `cells.cell_fit` and larger batches.
 
     Args:
         cells: LAYERSxWIDTH each.
@@ -109,20 +109,16 @@ def table_config(
         raise UsageError("--num-models is too small", expected="at least 1", got=num_models)
     found = []
     for name in cells:
-        base = cell_config(name, seed=seed, argument="--cells")
-        fit = FitConfig(
+        base = cell_fit(name, seed=seed, argument="--cells")
+        fit = replace(
+            base,
             model=replace(base.model, num_models=num_models),
-            num_sequences=base.plateau_size,
             num_steps=BLOCK_STEPS,
-            batch_size=min(MAX_BATCH, math.ceil(base.plateau_size / 6)),
-            learning_rate=base.learning_rate,
-            token_table_rate=base.token_table_rate,
-            position_rate=base.position_rate,
+            batch_size=min(MAX_BATCH, math.ceil(base.num_sequences / 6)),
             bfloat16_head=precision == "bfloat16",
             bfloat16_body=precision == "bfloat16",
-            seed=seed,
         )
-        found.append(TableCell(name=base.cell or name, fit=fit))
+        found.append(TableCell(name=cell_name(fit.model), fit=fit))
     return TableConfig(cells=tuple(found), precision=precision, device=device, budget_s=budget_s, seed=seed)
 
 

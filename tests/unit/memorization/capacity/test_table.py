@@ -1,7 +1,9 @@
 """Capacity tables: cells, the plan within a budget, resuming, the slope, the record and its report."""
 
 import json
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -70,7 +72,7 @@ def test_the_default_table_spans_what_the_paper_does():
     assert all(cell.fit.bfloat16_head and cell.fit.bfloat16_body for cell in config.cells)
     assert not any(one.fit.bfloat16_head or one.fit.bfloat16_body for one in table_config(precision="float32").cells)
     assert sum(cell in PUBLISHED_CELLS for cell in DEFAULT_CELLS) == 4
-    json.dumps(table_module.asdict(config))
+    json.dumps(asdict(config))
 
 
 def test_published_values_fit_the_bits_printed_beside_them():
@@ -252,3 +254,8 @@ def test_the_report_says_what_was_found(done):
     assert "| 1x32 |" in markdown and "4.23" in markdown and "step by step" in page
     late = record.model_copy(update={"elapsed_s": 700.0, "budget_s": 600.0})
     assert "past the budget" in " ".join(capacity_table_sentences(late))
+
+
+def test_a_table_needs_no_reader_of_text():
+    code = "import sys, custodiet.memorization.capacity.table; sys.exit('polars' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
