@@ -44,6 +44,11 @@ app.command(
     help="Say how many bits a byte of a text is worth, to whom.",
 )
 app.command(
+    "custodiet.cli.capacity_table:capacity_table",
+    name="capacity-table",
+    help="Measure it for six shapes of the published table within ten minutes of a GPU, and fit the slope.",
+)
+app.command(
     "custodiet.cli.verify_mask:verify_mask",
     name="verify-mask",
     help="Check what a goldfish mask really drops on a corpus.",

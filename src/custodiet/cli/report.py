@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from custodiet.cli.common import JsonFlag, QuietFlag, print_json
 
@@ -40,22 +41,24 @@ def render_run(folder: RunFolder) -> None:
     from custodiet.records.audit import AuditRecord
     from custodiet.records.base import load_record
     from custodiet.records.capacity import CapacityRecord
+    from custodiet.records.capacity_table import CapacityTableRecord
     from custodiet.records.entropy import EntropyRecord
     from custodiet.records.files import write_text_atomic
     from custodiet.records.study import StudyRecord
     from custodiet.report.capacity import render_capacity_html, render_capacity_markdown
+    from custodiet.report.capacity_table import render_capacity_table_html, render_capacity_table_markdown
     from custodiet.report.entropy import render_entropy_html, render_entropy_markdown
     from custodiet.report.html import render_html, render_study_html
     from custodiet.report.markdown import render_markdown, render_study_markdown
 
-    record = load_record(folder.record_json, (AuditRecord, CapacityRecord, EntropyRecord, StudyRecord))
-    if isinstance(record, AuditRecord):
-        html, markdown = render_html(record), render_markdown(record)
-    elif isinstance(record, CapacityRecord):
-        html, markdown = render_capacity_html(record), render_capacity_markdown(record)
-    elif isinstance(record, EntropyRecord):
-        html, markdown = render_entropy_html(record), render_entropy_markdown(record)
-    else:
-        html, markdown = render_study_html(record), render_study_markdown(record)
-    write_text_atomic(folder.report_html, html)
-    write_text_atomic(folder.report_md, markdown)
+    renderers: dict[type, tuple[Callable[[Any], str], Callable[[Any], str]]] = {
+        AuditRecord: (render_html, render_markdown),
+        CapacityRecord: (render_capacity_html, render_capacity_markdown),
+        CapacityTableRecord: (render_capacity_table_html, render_capacity_table_markdown),
+        EntropyRecord: (render_entropy_html, render_entropy_markdown),
+        StudyRecord: (render_study_html, render_study_markdown),
+    }
+    record = load_record(folder.record_json, tuple(renderers))
+    html, markdown = renderers[type(record)]
+    write_text_atomic(folder.report_html, html(record))
+    write_text_atomic(folder.report_md, markdown(record))

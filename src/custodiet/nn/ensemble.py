@@ -4,7 +4,7 @@ The layout is GPT-2's with a learned begin-of-sequence vector: the model reads B
 all T, so that its loss is a true code length of the whole sequence.
 
 Shape suffixes: M models, B sequences, T positions, D width, H heads, K width of a head, V vocabulary, R rows (B * T),
-P parameters of one model.
+I inputs of a product, P parameters of one model.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ class GPTEnsemble:
         seed: seed of the initialization: normal with deviation 0.02, residual projections scaled as in GPT-2.
         device: where the buffers lie.
         head_dtype: dtype of the products and exponentials of the head while training; evaluation is float32.
+        body_dtype: dtype of the products, the attention weights and GELU of the body while training. Weights, embeddings,
+            the residual stream, layer norms and the sums of the softmax stay float32, as under autocast.
 
     Reference:
         Radford et al. 2019 for the layout; Morris et al. 2025 (arXiv 2505.24832) for the sizes. Without dropout, and
@@ -143,8 +145,9 @@ class GPTEnsemble:
         seed: int,
         device: str | torch.device = "cpu",
         head_dtype: torch.dtype = torch.float32,
+        body_dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.config, self.head_dtype = config, head_dtype
+        self.config, self.head_dtype, self.body_dtype = config, head_dtype, body_dtype
         generator = torch.Generator().manual_seed(derive_seed(seed, "ensemble"))
         self.flat = torch.zeros(config.num_models, config.num_params, device=device)
         self.weights: dict[str, Tensor] = {}
@@ -164,7 +167,7 @@ class GPTEnsemble:
         length = config.sequence_length
         self._future = torch.full((length, length), -torch.inf, device=device).triu(1)
 
-    def _hidden(self, tokens_MBT: Tensor) -> Tensor:
+    def _hidden(self, tokens_MBT: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         config, w = self.config, self.weights
         models, batch, length = tokens_MBT.shape
         width, heads = config.width, config.num_heads
@@ -172,19 +175,21 @@ class GPTEnsemble:
         read = F.embedding(tokens_MBT[:, :, :-1] + offsets, w["tokens"].reshape(-1, width))
         bos = w["bos"].unsqueeze(1).expand(-1, batch, -1, -1)
         x = (torch.cat([bos, read], 2) + w["positions"].unsqueeze(1)).view(models, batch * length, width)
+        future = self._future.to(dtype)
+
+        def affine(name: str, rows_MRI: Tensor) -> Tensor:
+            return torch.baddbmm(w[f"{name}_bias"].unsqueeze(1).to(dtype), rows_MRI.to(dtype), w[name].to(dtype))
+
         for layer in range(config.num_layers):
-            qkv = torch.baddbmm(w[f"{layer}.qkv_bias"].unsqueeze(1), _norm(x, w[f"{layer}.norm1"]), w[f"{layer}.qkv"])
+            qkv = affine(f"{layer}.qkv", _norm(x, w[f"{layer}.norm1"]))
             split = qkv.view(models * batch, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
             q, k, v = (part.reshape(-1, length, width // heads) for part in split)
-            mixed = torch.bmm(
-                torch.softmax(torch.baddbmm(self._future, q, k.transpose(1, 2), alpha=(width // heads) ** -0.5), -1), v
-            )
+            scores = torch.baddbmm(future, q, k.transpose(1, 2), alpha=(width // heads) ** -0.5)
+            mixed = torch.bmm(torch.softmax(scores, -1, dtype=torch.float32).to(dtype), v)
             mixed = mixed.view(models * batch, heads, length, -1).transpose(1, 2).reshape(models, batch * length, width)
-            x = x + torch.baddbmm(w[f"{layer}.out_bias"].unsqueeze(1), mixed, w[f"{layer}.out"])
-            up = torch.baddbmm(w[f"{layer}.up_bias"].unsqueeze(1), _norm(x, w[f"{layer}.norm2"]), w[f"{layer}.up"])
-            x = x + torch.baddbmm(
-                w[f"{layer}.down_bias"].unsqueeze(1), F.gelu(up, approximate="tanh"), w[f"{layer}.down"]
-            )
+            x = x + affine(f"{layer}.out", mixed)
+            up = affine(f"{layer}.up", _norm(x, w[f"{layer}.norm2"]))
+            x = x + affine(f"{layer}.down", F.gelu(up, approximate="tanh"))
         return _norm(x, w["norm"])
 
     def mean_nats(self, tokens_MBT: Tensor) -> Tensor:
@@ -194,7 +199,7 @@ class GPTEnsemble:
             tokens_MBT: int64 ids; T is the sequence length of the models.
         """
         models, batch, length = tokens_MBT.shape
-        hidden = self._hidden(tokens_MBT)
+        hidden = self._hidden(tokens_MBT, self.body_dtype)
         nats: Any = _Head.apply(hidden, self.weights["tokens"], tokens_MBT.reshape(models, -1), self.head_dtype)
         return nats.mean(1)
 

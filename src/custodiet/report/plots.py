@@ -13,9 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from custodiet.base.units import format_count
 from custodiet.records.audit import ArmRecord, AuditRecord, ForecastRecord
 from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
+from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.records.entropy import EntropyRecord
 from custodiet.report.text import arm_name
 
@@ -24,6 +26,7 @@ __all__ = [
     "plot_bits",
     "plot_capacity",
     "plot_code_lengths",
+    "plot_capacity_table",
     "plot_curves",
     "plot_exposure",
     "plot_extraction",
@@ -289,6 +292,40 @@ def plot_capacity(record: CapacityRecord) -> str:
         axes.set_ylim(0, 1.25 * max(p.memorized_bits for p in points) / 1e3)
         axes.set_xlabel("entropy of the set, thousand bits")
         axes.set_ylabel("memorized, thousand bits")
+        axes.legend(loc="lower right")
+    return canvas.svg
+
+
+def plot_capacity_table(record: CapacityTableRecord) -> str:
+    """Bits per parameter of every model against its parameters, published values, and the slope."""
+    with _figure("Bits per parameter against parameters") as canvas:
+        axes = canvas.axes
+        models = [(cell.shape.num_params, bits) for cell in record.cells for bits in cell.memorized_bits]
+        axes.plot(
+            [num for num, _ in models], [bits / num for num, bits in models],
+            "o", color=SERIES[0], markersize=5, label="a model",
+        )  # fmt: skip
+        known = [
+            (cell.shape.num_params, cell.published_bits_per_param)
+            for cell in record.cells
+            if cell.published_bits_per_param is not None
+        ]
+        if known:
+            axes.plot(
+                [num for num, _ in known], [value for _, value in known],
+                "s", markerfacecolor="none", markeredgecolor=CONTROL, markersize=7, label="published",
+            )  # fmt: skip
+        slope = record.slope_bits_per_param.value
+        if slope is not None:
+            axes.axhline(slope, color=SERIES[1], linewidth=1.2, linestyle="--", label=f"slope {slope:.2f}")
+        sizes = {cell.shape.num_params: format_count(cell.shape.num_params) for cell in record.cells}
+        axes.set_xscale("log")
+        axes.set_xticks(list(sizes), list(sizes.values()))
+        axes.minorticks_off()
+        tallest = max([bits / num for num, bits in models] + [value for _, value in known])
+        axes.set_ylim(0, 1.1 * max(tallest, 0.1))
+        axes.set_xlabel("parameters")
+        axes.set_ylabel("memorized bits per parameter")
         axes.legend(loc="lower right")
     return canvas.svg
 

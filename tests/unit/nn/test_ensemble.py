@@ -55,3 +55,14 @@ def test_the_count_is_that_of_gpt2_and_a_bos_row():
     assert GPTEnsemble(CONFIG, seed=0).flat.shape == (3, CONFIG.num_params)
     with pytest.raises(UsageError, match="num_heads"):
         EnsembleConfig(vocab_size=5, sequence_length=4, width=10)
+
+
+def test_a_bfloat16_body_is_close_and_evaluates_in_float32():
+    tokens = torch.randint(0, 50, (3, 40, 8), generator=torch.Generator().manual_seed(0))
+    exact, rough = (
+        GPTEnsemble(CONFIG, seed=0, head_dtype=dtype, body_dtype=dtype) for dtype in (torch.float32, torch.bfloat16)
+    )
+    _, wanted = exact.gradients(tokens)
+    _, found = rough.gradients(tokens)
+    assert found.dtype == torch.float32 and 0 < float((wanted - found).norm() / wanted.norm()) < 0.03
+    assert torch.equal(exact.sequence_bits(tokens), rough.sequence_bits(tokens))

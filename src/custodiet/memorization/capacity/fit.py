@@ -5,32 +5,36 @@ Shape suffixes: M models, N sequences, T positions, B sequences of a batch, P pa
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from custodiet.base.rng import numpy_rng
 from custodiet.entropy.measures import uniform_bits
-from custodiet.errors import CheckpointError, NonFiniteLossError, UsageError
+from custodiet.errors import UsageError
 from custodiet.memorization.capacity.rounding import Rounding, round_weights
+from custodiet.memorization.capacity.state import SNAPSHOT_STEPS, FitState, adam_direction, judge_losses
 from custodiet.nn.ensemble import EnsembleConfig, GPTEnsemble
 from custodiet.optim.schedules import Schedule
-from custodiet.records.files import write_bytes_atomic
 
-__all__ = ["Fit", "FitConfig", "fit_random_tokens", "fit_tokens", "random_tokens"]
-
-SNAPSHOT_STEPS = 50
-MAX_RESTARTS = 8
+__all__ = [
+    "Fit",
+    "FitConfig",
+    "batch_places",
+    "fit_random_tokens",
+    "fit_tokens",
+    "make_ensemble",
+    "measure_fit",
+    "rate_factors",
+    "random_tokens",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,7 @@ class FitConfig:
     warmup_share: float = 0.1
     final_share: float = 0.001
     bfloat16_head: bool = True
+    bfloat16_body: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +68,21 @@ class FitConfig:
             )
         if self.batch_size is not None and not 1 <= self.batch_size <= self.num_sequences:
             raise UsageError("batch_size does not fit", expected=f"1 to {self.num_sequences}", got=self.batch_size)
+
+    @property
+    def step_sequences(self) -> int:
+        """Sequences of one step."""
+        return self.batch_size or self.num_sequences
+
+    @property
+    def schedule(self) -> Schedule:
+        """Warm-up and linear decay over all steps."""
+        return Schedule(
+            peak=self.learning_rate,
+            num_steps=self.num_steps,
+            warmup_steps=min(self.num_steps, round(self.warmup_share * self.num_steps)),
+            final_share=self.final_share,
+        )
 
     @property
     def dataset_bits(self) -> float:
@@ -91,6 +111,7 @@ class Fit:
     num_params: int
     num_steps: int
     train_cpu_s: float
+    train_wall_s: float
     curve: list[tuple[int, list[float]]]
     """(step, mean nats per token of the last batches)"""
 
@@ -103,74 +124,6 @@ def random_tokens(config: FitConfig, name: str = "random tokens") -> Tensor:
         for model in range(config.model.num_models)
     ]
     return torch.from_numpy(np.stack(parts))
-
-
-class _State:
-    """Weights, moments and the guard; what a checkpoint holds."""
-
-    def __init__(self, ensemble: GPTEnsemble) -> None:
-        models, device = ensemble.config.num_models, ensemble.flat.device
-        self.weights_MP = ensemble.flat.detach()
-        self.first_MP, self.second_MP = torch.zeros_like(self.weights_MP), torch.zeros_like(self.weights_MP)
-        self.rate_M = torch.ones(models, dtype=torch.float32, device=device)
-        self.running_M = torch.full((models,), math.nan, device=device)
-        self.num_restarts_M = torch.zeros(models, dtype=torch.int64, device=device)
-        self.step = 0
-        self.cpu_s = 0.0
-        self.curve: list[tuple[int, list[float]]] = []
-        self.good = self.better = self._copy()
-
-    def _copy(self) -> tuple[Tensor, ...]:
-        return tuple(one.clone() for one in (self.weights_MP, self.first_MP, self.second_MP, self.running_M))
-
-    def snapshot(self) -> None:
-        """Keep the weights of now; the guard goes back to those of the snapshot before."""
-        self.good, self.better = self.better, self._copy()
-
-    def restore(self, bad_M: Tensor) -> None:
-        """Take the models marked bad back, at half their learning rate."""
-        for now, then in zip((self.weights_MP, self.first_MP, self.second_MP, self.running_M), self.good, strict=True):
-            now[bad_M] = then[bad_M]
-        self.better = tuple(
-            torch.where(bad_M.view(-1, *[1] * (old.dim() - 1)), then, old)
-            for old, then in zip(self.better, self.good, strict=True)
-        )
-        self.rate_M[bad_M] *= 0.5
-        self.num_restarts_M[bad_M] += 1
-
-    def tensors(self) -> dict[str, Tensor]:
-        names = ("weights", "first", "second", "running")
-        return {
-            **dict(zip(names, (self.weights_MP, self.first_MP, self.second_MP, self.running_M), strict=True)),
-            **{f"good_{name}": one for name, one in zip(names, self.good, strict=True)},
-            **{f"better_{name}": one for name, one in zip(names, self.better, strict=True)},
-            "rate": self.rate_M,
-            "num_restarts": self.num_restarts_M,
-        }
-
-    def save(self, path: Path, config: FitConfig) -> None:
-        told = {"config": asdict(config), "step": self.step, "cpu_s": self.cpu_s, "curve": self.curve}
-        write_bytes_atomic(
-            path, save({k: v.contiguous() for k, v in self.tensors().items()}, {"fit": json.dumps(told)})
-        )
-
-    def load(self, path: Path, config: FitConfig) -> None:
-        """Continue from `path`.
-
-        Raises:
-            CheckpointError: the file is damaged or belongs to another fit.
-        """
-        try:
-            with safe_open(path, "pt") as file:
-                told = json.loads((file.metadata() or {})["fit"])
-                if told["config"] != asdict(config):
-                    raise CheckpointError(f"{path} belongs to another fit", hint="Remove it, or name another folder.")
-                for name, tensor in self.tensors().items():
-                    tensor.copy_(file.get_tensor(name))
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise CheckpointError(f"{path} cannot be read ({error})", hint="Remove it to start over.") from None
-        self.step, self.cpu_s = told["step"], told["cpu_s"]
-        self.curve = [(step, losses) for step, losses in told["curve"]]
 
 
 def fit_random_tokens(
@@ -230,26 +183,14 @@ def fit_tokens(
         NonFiniteLossError: a model diverged more than eight times.
         CheckpointError: `checkpoint` is damaged or of another fit.
     """
-    ensemble = GPTEnsemble(
-        config.model,
-        seed=config.seed,
-        device=device,
-        head_dtype=torch.bfloat16 if config.bfloat16_head else torch.float32,
-    )
+    ensemble = make_ensemble(config, device)
     tokens_MNT = tokens_MNT.to(device)
-    state = _State(ensemble)
+    state = FitState(ensemble)
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, config)
-    factor_P = torch.ones(config.model.num_params, device=device)
-    factor_P[ensemble.places["tokens"]] = config.token_table_rate
-    factor_P[ensemble.places["positions"]] = config.position_rate
-    schedule = Schedule(
-        peak=config.learning_rate,
-        num_steps=config.num_steps,
-        warmup_steps=min(config.num_steps, round(config.warmup_share * config.num_steps)),
-        final_share=config.final_share,
-    )
+    factor_P, schedule = rate_factors(config, ensemble), config.schedule
     saved, begun = time.monotonic(), time.process_time() - state.cpu_s
+    begun_wall = saved - state.wall_s
     note_steps = max(1, config.num_steps // 50)
     while state.step < config.num_steps:
         losses_M, grad_MP = ensemble.gradients(_batch(tokens_MNT, config, state.step))
@@ -263,19 +204,43 @@ def fit_tokens(
             if on_progress is not None:
                 on_progress(state.step, config.num_steps, f"loss {state.running_M.mean().item():.3f} nats")
         if checkpoint is not None and time.monotonic() - saved > checkpoint_s:
-            state.cpu_s = time.process_time() - begun
+            state.cpu_s, state.wall_s = time.process_time() - begun, time.monotonic() - begun_wall
             state.save(checkpoint, config)
             saved = time.monotonic()
-    train_cpu_s = time.process_time() - begun
+    state.cpu_s, state.wall_s = time.process_time() - begun, time.monotonic() - begun_wall
+    return measure_fit(config, ensemble, state, tokens_MNT, test_MNT.to(device)), ensemble
+
+
+def make_ensemble(config: FitConfig, device: str) -> GPTEnsemble:
+    """The models before the first step."""
+    return GPTEnsemble(
+        config.model,
+        seed=config.seed,
+        device=device,
+        head_dtype=torch.bfloat16 if config.bfloat16_head else torch.float32,
+        body_dtype=torch.bfloat16 if config.bfloat16_body else torch.float32,
+    )
+
+
+def rate_factors(config: FitConfig, ensemble: GPTEnsemble) -> Tensor:
+    """Learning rate of each weight over that of the schedule, float32 (P,)."""
+    factor_P = torch.ones(config.model.num_params, device=ensemble.flat.device)
+    factor_P[ensemble.places["tokens"]] = config.token_table_rate
+    factor_P[ensemble.places["positions"]] = config.position_rate
+    return factor_P
+
+
+def measure_fit(config: FitConfig, ensemble: GPTEnsemble, state: FitState, tokens_MNT: Tensor, test_MNT: Tensor) -> Fit:
+    """Count what trained models stored; the ensemble is left as it is."""
     memorized = _memorized_bits(ensemble, tokens_MNT, config)
-    test = ensemble.sequence_bits(test_MNT.to(device)).mean(1) / config.model.sequence_length
+    test = ensemble.sequence_bits(test_MNT).mean(1) / config.model.sequence_length
     trained = ensemble.flat.detach().clone()
     rounded: dict[str, list[float]] = {}
     for how in get_args(Rounding):
         ensemble.flat.detach().copy_(round_weights(ensemble, how))
         rounded[how] = _memorized_bits(ensemble, tokens_MNT, config)
         ensemble.flat.detach().copy_(trained)
-    fit = Fit(
+    return Fit(
         memorized_bits=memorized,
         bits_per_param=[bits / config.model.num_params for bits in memorized],
         test_bits_per_token=test.tolist(),
@@ -283,53 +248,48 @@ def fit_tokens(
         num_restarts=state.num_restarts_M.tolist(),
         num_params=config.model.num_params,
         num_steps=config.num_steps,
-        train_cpu_s=train_cpu_s,
+        train_cpu_s=state.cpu_s,
+        train_wall_s=state.wall_s,
         curve=state.curve,
     )
-    return fit, ensemble
 
 
 def _memorized_bits(ensemble: GPTEnsemble, tokens_MNT: Tensor, config: FitConfig) -> list[float]:
     return [config.dataset_bits - bits for bits in ensemble.sequence_bits(tokens_MNT).sum(1).tolist()]
 
 
-def _batch(tokens_MNT: Tensor, config: FitConfig, step: int) -> Tensor:
-    """Sequences of a step: epochs of a seeded order, one behind the other, so that any step can be had on its own."""
-    if config.batch_size is None or config.batch_size == config.num_sequences:
-        return tokens_MNT
-    first, num = step * config.batch_size, config.num_sequences
+def batch_places(config: FitConfig, step: int) -> np.ndarray:
+    """Which sequences a step takes, int64: epochs of a seeded order, one behind the other, so that any step can be had alone."""
+    first, num, wanted = step * config.step_sequences, config.num_sequences, config.step_sequences
+    if wanted == num:
+        return np.arange(num)
     picked: list[np.ndarray] = []
-    wanted = config.batch_size
     while wanted:
         epoch, place = divmod(first, num)
         part = numpy_rng(config.seed, "batches", epoch).permutation(num)[place : place + wanted]
         picked.append(part)
         first, wanted = first + len(part), wanted - len(part)
-    return tokens_MNT[:, torch.from_numpy(np.concatenate(picked)).to(tokens_MNT.device)]
+    return np.concatenate(picked)
 
 
-def _guard(state: _State, losses_M: Tensor, *, after_warmup: bool) -> bool:
+def _batch(tokens_MNT: Tensor, config: FitConfig, step: int) -> Tensor:
+    if config.step_sequences == config.num_sequences:
+        return tokens_MNT
+    return tokens_MNT[:, torch.from_numpy(batch_places(config, step)).to(tokens_MNT.device)]
+
+
+def _guard(state: FitState, losses_M: Tensor, *, after_warmup: bool) -> bool:
     """Update the running loss; False when a model had to go back, and this step does not count."""
-    first = torch.isnan(state.running_M)
-    leap = after_warmup & (losses_M > 1.3 * state.running_M + 0.3) & ~first
-    bad_M = ~torch.isfinite(losses_M) | leap
+    bad_M, running_M = judge_losses(losses_M, state.running_M, after_warmup=after_warmup)
     if bool(bad_M.any()):
         state.restore(bad_M)
-        if int(state.num_restarts_M.max()) > MAX_RESTARTS:
-            raise NonFiniteLossError(
-                f"the loss left its course {MAX_RESTARTS + 1} times, the last time at step {state.step}",
-                hint="Take a smaller learning rate.",
-            )
+        state.check_restarts()
         return False
-    state.running_M.copy_(torch.where(first, losses_M, 0.98 * state.running_M + 0.02 * losses_M))
+    state.running_M.copy_(running_M)
     return True
 
 
-def _adam(state: _State, grad_MP: Tensor, factor_P: Tensor, config: FitConfig, rate: float) -> None:
-    """One step of Adam (Kingma & Ba 2015), a learning rate per model and weight."""
-    state.first_MP.lerp_(grad_MP, 1 - config.beta1)
-    state.second_MP.mul_(config.beta2).addcmul_(grad_MP, grad_MP, value=1 - config.beta2)
+def _adam(state: FitState, grad_MP: Tensor, factor_P: Tensor, config: FitConfig, rate: float) -> None:
     done = state.step + 1
-    root = (state.second_MP / (1 - config.beta2**done)).sqrt_().add_(config.eps)
-    step = (state.first_MP / root).mul_(factor_P).mul_(state.rate_M.unsqueeze(1))
+    step = adam_direction(state, grad_MP, factor_P, config, second_share=1 - config.beta2**done)
     state.weights_MP.sub_(step, alpha=rate / (1 - config.beta1**done))

@@ -14,8 +14,13 @@ import torch
 
 from custodiet.base.stats import Estimate, estimate_mean
 from custodiet.base.workers import num_usable_cores, run_workers
-from custodiet.errors import UsageError
+from custodiet.memorization.capacity.cells import cell_fit, cell_name, describe_shape
 from custodiet.memorization.capacity.fit import FitConfig
+from custodiet.memorization.capacity.published import (
+    PUBLISHED_BITS_PER_PARAM,
+    PUBLISHED_SOURCE,
+    published_bits_per_param,
+)
 from custodiet.memorization.capacity.text import make_text_split
 from custodiet.memorization.forecast import LAW_SAMPLE_TOKENS, membership_f1_law
 from custodiet.nn.ensemble import EnsembleConfig
@@ -23,7 +28,6 @@ from custodiet.records.base import Environment, Measurement
 from custodiet.records.capacity import (
     CapacityPoint,
     CapacityRecord,
-    CapacityShape,
     LadderStep,
     TextCapacity,
     TextPoint,
@@ -31,13 +35,9 @@ from custodiet.records.capacity import (
 from custodiet.records.files import write_text_atomic
 from custodiet.records.run_folder import RunFolder, utc_now
 
-__all__ = ["PUBLISHED_CELLS", "CapacityConfig", "TextConfig", "capacity", "cell_config", "default_config"]
+__all__ = ["CapacityConfig", "TextConfig", "capacity", "cell_config", "default_config"]
 
 Progress = Callable[[str, float, float, str], None]
-PUBLISHED_SOURCE = "Morris et al. 2025, arXiv 2505.24832"
-PUBLISHED_BITS_PER_PARAM = 3.64
-PUBLISHED_CELLS: dict[str, float] = {"1x32": 3.93}
-"""layers x width -> bits per parameter in the paper's table, trained in bfloat16"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,29 +136,25 @@ def default_config(*, seed: int = 0) -> CapacityConfig:
 
 
 def cell_config(cell: str, *, seed: int = 0, num_steps: int | None = None) -> CapacityConfig:
-    """A cell of the published table, V = 2048 and S = 64, as "LxD": layers and width.
+    """A cell of the published table as "LxD": layers and width, three seeds (`cells.cell_fit`).
 
     Raises:
         UsageError: the cell cannot be read.
     """
-    try:
-        layers, width = (int(part) for part in cell.lower().split("x"))
-        model = EnsembleConfig(vocab_size=2048, sequence_length=64, width=width, num_layers=layers, num_heads=8)
-    except ValueError:
-        raise UsageError("--cell is not a cell", expected="LAYERSxWIDTH, for example 1x32", got=repr(cell)) from None
-    size = round(model.num_params * 4.8 / (64 * 11))
+    fit = cell_fit(cell, seed=seed)
     return CapacityConfig(
-        model=model,
+        model=fit.model,
         sizes=(),
-        plateau_size=size,
-        num_steps=num_steps or 7000,
+        plateau_size=fit.num_sequences,
+        num_steps=num_steps or fit.num_steps,
         ladder=(),
-        batch_size=min(90, size),
-        learning_rate=0.05 if width <= 32 and layers == 1 else 0.05 * (32 / width) ** 0.5 / layers,
-        token_table_rate=2.0,
-        bfloat16_head=True,
+        batch_size=fit.batch_size,
+        learning_rate=fit.learning_rate,
+        token_table_rate=fit.token_table_rate,
+        position_rate=fit.position_rate,
+        bfloat16_head=fit.bfloat16_head,
         seed=seed,
-        cell=f"{layers}x{width}",
+        cell=cell_name(fit.model),
     )
 
 
@@ -302,7 +298,7 @@ def _text_part(config: TextConfig, split: dict[str, float], paths: dict[int, Pat
         )  # fmt: skip
     waiting = Measurement.missing("no capacity yet")
     return TextCapacity(
-        shape=_shape(config.model),
+        shape=describe_shape(config.model),
         source=", ".join(config.corpus) or "the standard library's Python sources, without tests",
         reference=f"Witten-Bell {config.ngram_order}-gram of {int(split['num_reference_pieces']):,} other pieces",
         reference_bits_per_token=split["reference_bits_per_token"],
@@ -322,18 +318,6 @@ def _with_peaks(text: TextCapacity, capacity_bits: float) -> TextCapacity:
     )
 
 
-def _shape(model: EnsembleConfig) -> CapacityShape:
-    return CapacityShape(
-        vocab_size=model.vocab_size,
-        sequence_length=model.sequence_length,
-        width=model.width,
-        num_layers=model.num_layers,
-        num_heads=model.num_heads,
-        num_params=model.num_params,
-        counted="everything trainable: the token table (tied with the head), positions, biases, norms, and the BOS row",
-    )
-
-
 def _record(
     config: CapacityConfig, points: list[CapacityPoint], text: TextCapacity | None, *, elapsed_s: float, command: str
 ) -> CapacityRecord:
@@ -348,7 +332,7 @@ def _record(
     grid = sorted(
         (p for p in points if p.seed == config.seed and p.num_steps == config.num_steps), key=lambda p: p.num_sequences
     )
-    published = PUBLISHED_CELLS.get(config.cell or "") if config.cell else PUBLISHED_BITS_PER_PARAM
+    published = published_bits_per_param(config.cell, "bfloat16") if config.cell else PUBLISHED_BITS_PER_PARAM
     return CapacityRecord(
         title=f"How many bits a parameter holds: {model.num_layers} x {model.width}, {model.num_params:,} parameters",
         created_utc=utc_now(),
@@ -362,7 +346,7 @@ def _record(
             num_threads=1,
             instruction_set=torch.backends.cpu.get_cpu_capability(),
         ),
-        shape=_shape(model),
+        shape=describe_shape(model),
         points=sorted(points, key=lambda p: (p.num_sequences, p.num_steps, p.seed)),
         plateau_num_sequences=config.plateau_size,
         capacity_bits_per_param=held,
