@@ -1,0 +1,5 @@
+"""From the source of a Python function to native code for its value and its derivative.
+
+source (`frontend`) -> typed structured SSA (`lower`) -> forward and reverse sweep in the same language (`adjoint`) -> text that a
+person can read (`show`) and LLVM IR (`llvm_ir`) -> machine code, kept on disk (`native`).
+"""

@@ -1,0 +1,347 @@
+"""A compiled function: arguments in, value and gradients out, or a reason why CPython has to do it."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import struct
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
+from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
+from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
+from custodiet.autodiff.compiler.lower import Lowerer
+from custodiet.autodiff.compiler.native import ENTRY, load_native
+from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value
+
+__all__ = ["CompiledGradient", "Trapped", "compile_gradient", "signature_of"]
+
+FLOAT_DTYPE, INT_DTYPE = np.dtype(np.float64), np.dtype(np.int64)
+Address = Callable[[NDArray[Any]], int]
+
+
+class Trapped(Exception):
+    """CPython would raise here, or the numbers left the range in which both agree: run it there."""
+
+
+def signature_of(args: Sequence[Any]) -> tuple[Any, ...]:
+    """What a compiled function is made for: the structure and types of its arguments, values aside."""
+    return tuple(_kind(one) for one in args)
+
+
+def _kind(value: Any) -> Any:
+    kind = type(value)
+    if kind is float or kind is np.float64:
+        return "f"
+    if kind is int or kind is np.int64:
+        return "i"
+    if kind is bool or kind is np.bool_:
+        return "b"
+    if kind is np.ndarray:
+        return (value.dtype.char, value.ndim)
+    if kind is tuple:
+        return ("t", *map(_kind, value))
+    if kind is list:
+        return _list_kind(value)
+    if kind is dict:
+        return ("d", *((key, _kind(one)) for key, one in value.items()))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return (kind, *((one.name, _kind(getattr(value, one.name))) for one in dataclasses.fields(value)))
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return (kind, *map(_kind, value))
+    if value is None or isinstance(value, str | types.FunctionType | types.BuiltinFunctionType):
+        return ("s", value)
+    return ("s", id(value))
+
+
+def _list_kind(value: list[Any]) -> Any:
+    """A list of floats is an array to the compiler; other lists are tuples."""
+    if value and all(type(one) is float or type(one) is np.float64 for one in value):
+        return "lf"
+    if value and all(type(one) is int for one in value):
+        return "li"
+    return ("t", *map(_kind, value))
+
+
+class _Parameters:
+    """Leaves of the arguments: a name for each in the program, and how it is packed at a call."""
+
+    def __init__(self) -> None:
+        self.refs: list[Ref] = []
+        self.wanted: list[bool] = []
+
+    def bind(self, name: str, value: Any, wanted: bool) -> Value:
+        """The compiler's view of an argument."""
+        kind = _kind(value)
+        if kind in ("f", "i", "b"):
+            return self._leaf(name, kind, wanted and kind == "f")
+        if kind == "lf":
+            return self._leaf(name, Arr("f", 1), wanted)
+        if kind == "li":
+            return self._leaf(name, Arr("i", 1), False)
+        if isinstance(value, np.ndarray):
+            if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
+                raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
+            return self._leaf(
+                name, Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim), wanted and value.dtype == FLOAT_DTYPE
+            )
+        if isinstance(value, tuple | list):
+            items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
+            if hasattr(value, "_fields"):
+                return Mapping(dict(zip(value._fields, items, strict=True)), attributes=True)  # type: ignore[union-attr]
+            return Tup(items)
+        if isinstance(value, dict):
+            return Mapping(
+                {key: self.bind(f"{name}_{place}", one, wanted) for place, (key, one) in enumerate(value.items())}
+            )
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            parts = {
+                one.name: self.bind(f"{name}_{one.name}", getattr(value, one.name), wanted)
+                for one in dataclasses.fields(value)
+            }
+            return Mapping(parts, attributes=True)
+        return Static(value)
+
+    def _leaf(self, name: str, kind: Any, wanted: bool) -> Ref:
+        clean = "".join(char if char.isalnum() else "_" for char in name)
+        ref = Ref(f"{clean}_in{len(self.refs)}", kind)
+        self.refs.append(ref)
+        self.wanted.append(wanted)
+        return ref
+
+
+def _flatten(value: Any, kind: Any, out: list[Any]) -> None:
+    """Leaves of an argument in the order in which `_Parameters` named them."""
+    if kind in ("f", "i", "b") or kind in ("lf", "li") or isinstance(value, np.ndarray):
+        out.append(value)
+    elif isinstance(value, tuple | list):
+        for one in value:
+            _flatten(one, _kind(one), out)
+    elif isinstance(value, dict):
+        for one in value.values():
+            _flatten(one, _kind(one), out)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for one in dataclasses.fields(value):
+            part = getattr(value, one.name)
+            _flatten(part, _kind(part), out)
+
+
+def _rebuild(value: Any, kind: Any, parts: list[Any]) -> Any:
+    """An argument's structure around its gradients, taken from the front of `parts`."""
+    if kind in ("f", "i", "b") or kind in ("lf", "li") or isinstance(value, np.ndarray):
+        found = parts.pop(0)
+        return found.tolist() if kind == "lf" else found
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_rebuild(one, _kind(one), parts) for one in value))
+    if isinstance(value, tuple | list):
+        return type(value)([_rebuild(one, _kind(one), parts) for one in value])
+    if isinstance(value, dict):
+        return {key: _rebuild(one, _kind(one), parts) for key, one in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        found = {
+            one.name: _rebuild(getattr(value, one.name), _kind(getattr(value, one.name)), parts)
+            for one in dataclasses.fields(value)
+        }
+        return dataclasses.replace(value, **found)
+    return None
+
+
+def _address(array: NDArray[Any]) -> int:
+    return array.__array_interface__["data"][0]
+
+
+class CompiledGradient:
+    """One function for one signature: native code for its value and the gradients of some arguments.
+
+    Attributes:
+        program: the program as it was understood.
+        reversed: its reverse sweep.
+        num_blocks: basic blocks whose entry is told by `entered`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        reversed_: Reversed,
+        result: Value,
+        argnums: Sequence[int],
+        free: list[tuple[Any, str]],
+        statics: list[tuple[Any, str, Any]],
+    ) -> None:
+        self.program, self.reversed, self.result = program, reversed_, result
+        self.argnums, self.free, self.statics = tuple(argnums), free, statics
+        self.text, self.num_blocks = to_llvm(ENTRY, program, reversed_)
+        self.native = load_native(self.text)
+        self.verified = 0
+        formats = []
+        for ref in program.params:
+            formats.append(
+                "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
+            )
+        self._pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        num_out = (
+            len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
+        )
+        self._out = ctypes.c_double * max(1, num_out)
+        self._shadowed = [isinstance(ref.type, Arr) and ref.name in reversed_.active for ref in program.params]
+        self._stored = [ref.name in program.stores for ref in program.params]
+
+    def still_valid(self) -> bool:
+        """Whether the functions and modules that the source names are the ones that were compiled."""
+        try:
+            return all(free_value(function, name) is value for function, name, value in self.statics)
+        except KeyError:
+            return False
+
+    def __call__(self, args: Sequence[Any]) -> tuple[list[Any], list[Any], int]:
+        """Run it.
+
+        Returns:
+            Leaves of the result; gradients of `argnums`, each in its argument's structure; bits of the blocks entered.
+
+        Raises:
+            Trapped: CPython has to run this call. Arguments are as they were.
+        """
+        given: list[Any] = []
+        for one in args:
+            _flatten(one, _kind(one), given)
+        given += [free_value(function, name) for function, name in self.free]
+        words: list[Any] = []
+        shadows: list[Any] = []
+        keep: list[Any] = []
+        copies: list[tuple[Any, NDArray[Any]]] = []
+        for ref, value, shadowed, stored in zip(self.program.params, given, self._shadowed, self._stored, strict=True):
+            if not isinstance(ref.type, Arr):
+                words.append(value)
+                shadows.append(None)
+                continue
+            array = self._as_array(value, ref.type, stored, copies)
+            shadow = np.zeros(array.shape) if shadowed else None
+            words += (_address(array), 0 if shadow is None else _address(shadow), *array.shape)
+            shadows.append(shadow)
+            keep.append(array)
+        if copies:
+            self._refuse_aliases(given)
+        out = self._out()
+        if self.native.call(self._pack(*words, *([1.0] * len(self.reversed.seeds))), out):
+            raise Trapped
+        for original, copy in copies:
+            original[:] = copy.tolist() if isinstance(original, list) else copy
+        return self._unpack(args, out, shadows)
+
+    @staticmethod
+    def _as_array(value: Any, kind: Arr, stored: bool, copies: list[tuple[Any, NDArray[Any]]]) -> NDArray[Any]:
+        dtype = FLOAT_DTYPE if kind.dtype == "f" else INT_DTYPE
+        if isinstance(value, np.ndarray):
+            if not stored:
+                return value if value.flags.c_contiguous and value.flags.aligned else np.ascontiguousarray(value)
+            array = np.array(value, order="C")
+        else:
+            array = np.array(value, dtype=dtype)
+        if stored:
+            copies.append((value, array))
+        return array
+
+    @staticmethod
+    def _refuse_aliases(given: Sequence[Any]) -> None:
+        """Where an argument is written, no two may share memory: the compiled code holds them apart."""
+        arrays = [one for one in given if isinstance(one, np.ndarray)]
+        lists = [id(one) for one in given if isinstance(one, list)]
+        if len(set(lists)) != len(lists):
+            raise Trapped
+        for place, one in enumerate(arrays):
+            if any(np.may_share_memory(one, other) for other in arrays[place + 1 :]):
+                raise Trapped
+
+    def _unpack(self, args: Sequence[Any], out: Any, shadows: list[Any]) -> tuple[list[Any], list[Any], int]:
+        ints = (ctypes.c_int64 * len(out)).from_buffer(out)
+        results: list[Any] = []
+        for place, one in enumerate(self.program.results):
+            results.append(out[place] if one.type == "f" else bool(ints[place]) if one.type == "b" else ints[place])
+        at = len(results)
+        found: list[Any] = []
+        for ref, gradient, shadow in zip(self.program.params, self.reversed.gradients, shadows, strict=True):
+            if gradient is not None:
+                found.append(out[at])
+                at += 1
+            else:
+                found.append(shadow if isinstance(ref.type, Arr) else None)
+        entered = 0
+        for word in range(-(-self.num_blocks // BITS)):
+            entered |= ints[at + word] << (BITS * word)
+        gradients = []
+        place = 0
+        for number, one in enumerate(args):
+            kind = _kind(one)
+            leaves: list[Any] = []
+            _flatten(one, kind, leaves)
+            parts = found[place : place + len(leaves)]
+            place += len(leaves)
+            if number in self.argnums:
+                parts = [
+                    self._zero_like(leaf) if part is None else part for leaf, part in zip(leaves, parts, strict=True)
+                ]
+                gradients.append(_rebuild(one, kind, parts))
+        return results, gradients, entered
+
+    @staticmethod
+    def _zero_like(leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray | list):
+            return np.zeros(np.shape(leaf))
+        return 0.0 if isinstance(leaf, float) else None
+
+
+def compile_gradient(function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]) -> CompiledGradient:
+    """Compile a function's value and gradient for arguments of these types.
+
+    Args:
+        function: a plain Python function.
+        args: positional arguments; only their structure and types count.
+        argnums: which of them are differentiated.
+
+    Raises:
+        Declined: the function is for the tape, and why.
+    """
+    source = source_of(function)
+    names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
+    if source.node.args.vararg or source.node.args.kwarg:
+        raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
+    parameters = _Parameters()
+    lowerer = Lowerer()
+    arguments: dict[str, Value] = {
+        name: parameters.bind(name, value, place in argnums)
+        for place, (name, value) in enumerate(zip(names, args, strict=False))
+    }
+    _bind_defaults(source.function, names, len(args), arguments, lowerer)
+    free: list[tuple[Any, str]] = []
+
+    def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
+        free.append((owner, name))
+        return parameters.bind(f"free_{name}", value, False)
+
+    lowerer.read_free = read_free
+    lowerer.active_nodes.append(source.node)
+    program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
+    program.params, program.active = parameters.refs, parameters.wanted
+    for leaf in program.results:
+        if isinstance(leaf, Ref | Const) and isinstance(leaf.type, Arr):
+            raise Declined("an array is returned", line=source.first_line + 1, file=source.file)
+    return CompiledGradient(program, reverse_program(program), lowerer.result, argnums, free, lowerer.statics)
+
+
+def _bind_defaults(
+    function: types.FunctionType, names: list[str], num_given: int, arguments: dict[str, Value], lowerer: Lowerer
+) -> None:
+    defaults = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
+    for name in names[num_given:]:
+        if name not in defaults:
+            raise Declined(f"argument {name} is missing")
+        arguments[name] = lowerer.static(defaults[name], 0)
+    for name, value in (function.__kwdefaults__ or {}).items():
+        arguments[name] = lowerer.static(value, 0)

@@ -1,0 +1,997 @@
+"""From the syntax tree to typed SSA: expressions, subscripts and calls."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import itertools
+import math
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
+from custodiet.autodiff.compiler.ir import (
+    Alloc,
+    Arr,
+    Block,
+    Const,
+    Dim,
+    Load,
+    Op,
+    Operand,
+    Program,
+    Ref,
+    Require,
+    Stmt,
+    Store,
+    Type,
+    View,
+)
+from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
+from custodiet.autodiff.compiler.values import (
+    Closure,
+    Frame,
+    Guarded,
+    Mapping,
+    RangeValue,
+    Static,
+    Tup,
+    Undefined,
+    Value,
+    describe,
+)
+
+__all__ = ["Expressions"]
+
+MAX_DEPTH = 40
+ALLOCATORS: dict[Any, float | None] = {
+    np.zeros: 0.0,
+    np.ones: 1.0,
+    np.empty: 0.0,
+    np.zeros_like: 0.0,
+    np.empty_like: 0.0,
+    np.ones_like: 1.0,
+}
+ALLOCATORS[np.full] = None
+FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
+
+
+class Expressions:
+    """The half of the lowerer that reads expressions."""
+
+    frame: Frame
+    block: Block
+
+    def __init__(self) -> None:
+        self.block = []
+        self.numbers = itertools.count()
+        self.callees: dict[str, Program] = {}
+        self.stores: set[str] = set()
+        self.views: dict[str, str] = {}
+        self.free_inputs: dict[tuple[int, str], Value] = {}
+        self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
+        self.statics: list[tuple[Any, str, Any]] = []
+        self.line = 0
+        self.result: Value = Static(None)
+        self.active_nodes: list[Any] = []
+        self.frame = None  # type: ignore[assignment]
+
+    # -- building blocks ----------------------------------------------------------------------------------------------
+
+    def fresh(self, name: str, kind: Type) -> Ref:
+        """A name that was not used yet."""
+        return Ref(f"{name.strip('$')}_{next(self.numbers)}", kind)
+
+    def emit(self, stmt: Stmt) -> None:
+        """Append to the present block."""
+        self.block.append(stmt)
+
+    def op(self, name: str, *args: Operand, hint: str = "t") -> Operand:
+        """A scalar operation; constants are folded where that cannot raise."""
+        folded = _fold(name, args)
+        if folded is not None:
+            return folded
+        kind: Any = result_type(name)
+        if name in ("copy", "select"):
+            kind = args[-1].type
+        dst = self.fresh(hint, kind)
+        self.emit(Op(dst, name, args, self.line))
+        return dst
+
+    def as_float(self, value: Value, line: int) -> Operand:
+        """A number as a float."""
+        scalar = self.scalar(value, line)
+        if scalar.type == "b":
+            scalar = self.op("btoi", scalar)
+        return scalar if scalar.type == "f" else self.op("itof", scalar)
+
+    def scalar(self, value: Value, line: int) -> Operand:
+        """A value that must be a number."""
+        if isinstance(value, Ref | Const) and not isinstance(value.type, Arr):
+            return value
+        what = describe(value.type) if isinstance(value, Ref | Const) else type(value).__name__.lower()
+        raise Declined(f"a number is needed, and this is {what}", line=line)
+
+    def integer(self, value: Value, line: int) -> Operand:
+        """A value that must be an int."""
+        found = self.scalar(value, line)
+        if found.type == "b":
+            return self.op("btoi", found)
+        if found.type != "i":
+            raise Declined("an int is needed, and this is a float", line=line)
+        return found
+
+    def items(self, value: Value, line: int) -> list[Value]:
+        """What unpacking a value gives."""
+        if isinstance(value, Tup):
+            return value.items
+        raise Declined("what is unpacked has no known length", line=line)
+
+    def read(self, name: str, line: int) -> Value:
+        """A name of the program."""
+        frame: Frame | None = self.frame
+        while frame is not None:
+            if name in frame.env:
+                value = frame.env[name]
+                if isinstance(value, Undefined):
+                    raise Declined(value.reason, line=line)
+                if isinstance(value, Guarded):
+                    rounds = self.op("igt", value.rounds, Const(0))
+                    self.emit(Require(rounds, line=line))
+                    return value.value
+                return value
+            if frame.parent is None:
+                break
+            frame = frame.parent
+        return self._free(frame, name, line)
+
+    def _free(self, frame: Frame | None, name: str, line: int) -> Value:
+        if frame is None:
+            raise Declined(f"{name} is not known", line=line)
+        try:
+            value = free_value(frame.source.function, name)
+        except KeyError:
+            raise Declined(f"{name} is not known", line=line) from None
+        if isinstance(value, bool | int | float | np.ndarray | np.generic | list) and self.read_free is not None:
+            key = (id(frame.source.function), name)
+            if key not in self.free_inputs:
+                self.free_inputs[key] = self.read_free(frame.source.function, name, value)
+            return self.free_inputs[key]
+        self.statics.append((frame.source.function, name, value))
+        return self.static(value, line)
+
+    def static(self, value: Any, line: int) -> Value:
+        """A Python object that was found, not computed."""
+        if isinstance(value, tuple):
+            return Tup([self.static(one, line) for one in value])
+        if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
+            return Const(value)
+        if isinstance(value, np.ndarray | list | dict | set):
+            raise Declined(f"a {type(value).__name__} is read from outside", line=line)
+        return Static(value)
+
+    # -- expressions --------------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> Value:
+        """Any expression."""
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is None:
+            raise Declined(f"`{type(node).__name__}` expressions are not compiled", line=node.lineno)
+        return method(node)
+
+    def _constant(self, node: ast.Constant) -> Value:
+        if isinstance(node.value, bool | float | int):
+            if isinstance(node.value, int) and not -(2**63) <= node.value < 2**63:
+                raise Declined("an int of more than 64 bits", line=node.lineno)
+            return Const(node.value)
+        return Static(node.value)
+
+    def _name(self, node: ast.Name) -> Value:
+        return self.read(node.id, node.lineno)
+
+    def _tuple(self, node: ast.Tuple) -> Value:
+        return Tup([self.value(one) for one in node.elts])
+
+    def _list(self, node: ast.List) -> Value:
+        return Tup([self.value(one) for one in node.elts])
+
+    def _dict(self, node: ast.Dict) -> Value:
+        found: dict[Any, Value] = {}
+        for key, value in zip(node.keys, node.values, strict=True):
+            if not isinstance(key, ast.Constant):
+                raise Declined("a dict with computed keys", line=node.lineno)
+            found[key.value] = self.value(value)
+        return Mapping(found)
+
+    def _namedexpr(self, node: ast.NamedExpr) -> Value:
+        value = self.value(node.value)
+        self.frame.env[node.target.id] = value
+        return value
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        return self.closure(node)
+
+    def closure(self, node: ast.FunctionDef | ast.Lambda) -> Closure:
+        """A nested function with its defaults, evaluated now."""
+        positional = [*node.args.posonlyargs, *node.args.args]
+        defaults = {
+            one.arg: self.value(value)
+            for one, value in zip(
+                positional[len(positional) - len(node.args.defaults) :], node.args.defaults, strict=True
+            )
+        }
+        for one, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+            if value is not None:
+                defaults[one.arg] = self.value(value)
+        return Closure(node, self.frame, defaults)
+
+    def _unaryop(self, node: ast.UnaryOp) -> Value:
+        if isinstance(node.op, ast.Not):
+            return self.op("not", self.truth(node.operand))
+        value = self.scalar(self.value(node.operand), node.lineno)
+        if isinstance(node.op, ast.UAdd):
+            return value
+        if not isinstance(node.op, ast.USub):
+            raise Declined("bitwise inversion", line=node.lineno)
+        if value.type == "b":
+            value = self.op("btoi", value)
+        return self.op("fneg" if value.type == "f" else "ineg", value)
+
+    def _binop(self, node: ast.BinOp) -> Value:
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List):
+            return self._repeated(left, right, node.lineno)
+        if isinstance(node.op, ast.Add) and isinstance(left, Tup) and isinstance(right, Tup):
+            return Tup([*left.items, *right.items])
+        return self.binary(node.op, left, right, node.lineno)
+
+    def _repeated(self, left: Value, right: Value, line: int) -> Value:
+        """`[0.0] * n`: an array of floats."""
+        items = self.items(left, line)
+        if len(items) != 1:
+            raise Declined("a longer list is repeated", line=line)
+        fill = self.scalar(items[0], line)
+        if fill.type != "f":
+            raise Declined("a list of ints is repeated", line=line)
+        return self.allocated("list", (self.integer(right, line),), fill, line)
+
+    def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
+        """A new array of floats, all `fill`."""
+        dst = self.fresh(name, Arr("f", len(shape)))
+        self.emit(Alloc(dst, shape, fill if isinstance(fill, Const) else Const(0.0), line=line))
+        if not isinstance(fill, Const):
+            if len(shape) != 1:
+                raise Declined("a matrix filled with a computed number", line=line)
+            self.counted(shape[0], lambda counter: self.store(dst, (counter,), fill, line), line)
+        return dst
+
+    def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Operand:
+        """An arithmetic operation on numbers."""
+        self.line = line
+        a, b = self.scalar(left, line), self.scalar(right, line)
+        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
+        name = type(kind).__name__
+        if name == "Pow":
+            return self._power(a, b, line)
+        if name in INT_BINARY and a.type == b.type == "i":
+            return self.op(INT_BINARY[name], a, b)
+        if name not in FLOAT_BINARY:
+            raise Declined(f"`{name}` on numbers", line=line)
+        return self.op(FLOAT_BINARY[name], self.as_float(a, line), self.as_float(b, line))
+
+    def _power(self, a: Operand, b: Operand, line: int) -> Operand:
+        if isinstance(b, Const) and b.type == "i" and 0 <= b.value <= 8 and (a.type == "i" or b.value in (0, 1, 2)):
+            found: Operand = Const(1) if a.type == "i" else Const(1.0)
+            for place in range(int(b.value)):
+                found = a if place == 0 else self.op("imul" if a.type == "i" else "fmul", found, a)
+            return found
+        if a.type == b.type == "i":
+            raise Declined("an int to the power of an int", line=line)
+        return self.op("fpow", self.as_float(a, line), self.as_float(b, line))
+
+    def _compare(self, node: ast.Compare) -> Value:
+        left = self.value(node.left)
+        found: Operand | None = None
+        for kind, right_node in zip(node.ops, node.comparators, strict=True):
+            if found is not None and not _simple(right_node):
+                raise Declined("a chain of comparisons of more than names", line=node.lineno)
+            right = self.value(right_node)
+            one = self._comparison(kind, left, right, node.lineno)
+            found = one if found is None else self.op("and", found, one)
+            left = right
+        return found if found is not None else Const(True)
+
+    def _comparison(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
+        if isinstance(kind, ast.Is | ast.IsNot) or isinstance(left, Static) or isinstance(right, Static):
+            return self._static_comparison(kind, left, right, line)
+        name = COMPARISONS.get(type(kind).__name__)
+        if name is None:
+            raise Declined("a membership test", line=line)
+        a, b = self.scalar(left, line), self.scalar(right, line)
+        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
+        if a.type == b.type == "i":
+            return self.op(f"i{name}", a, b)
+        return self.op(f"f{name}", self.as_float(a, line), self.as_float(b, line))
+
+    def _static_comparison(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
+        if isinstance(left, Static) and isinstance(right, Static):
+            same = left.value is right.value or left.value == right.value
+        elif isinstance(left, Static) and left.value is None or isinstance(right, Static) and right.value is None:
+            same = False
+        else:
+            raise Declined("a comparison with something that is no number", line=line)
+        if isinstance(kind, ast.Is | ast.Eq):
+            return Const(same)
+        if isinstance(kind, ast.IsNot | ast.NotEq):
+            return Const(not same)
+        raise Declined("an order of things that are no numbers", line=line)
+
+    def truth(self, node: ast.expr) -> Operand:
+        """An expression as a condition."""
+        return self._as_bool(self.value(node), node.lineno)
+
+    def _as_bool(self, value: Value, line: int) -> Operand:
+        if isinstance(value, Static):
+            return Const(bool(value.value))
+        if isinstance(value, Tup):
+            return Const(bool(value.items))
+        found = self.scalar(value, line)
+        if found.type == "b":
+            return found
+        return self.op("fne", found, Const(0.0)) if found.type == "f" else self.op("ine", found, Const(0))
+
+    def _boolop(self, node: ast.BoolOp) -> Value:
+        """`and` and `or` of conditions: what stands on the right is computed only where it counts."""
+        name = "$flag"
+        self.frame.env[name] = self.truth(node.values[0])
+        for one in node.values[1:]:
+            so_far = self.frame.env[name]
+            if isinstance(so_far, Const):
+                if bool(so_far.value) != isinstance(node.op, ast.And):
+                    break
+                self.frame.env[name] = self.truth(one)
+                continue
+            if not isinstance(so_far, Ref):
+                raise Declined("a condition that is no bool", line=node.lineno)
+            cond = so_far if isinstance(node.op, ast.And) else self.op("not", so_far)
+
+            def run(one: ast.expr = one) -> None:
+                self.frame.env[name] = self.truth(one)
+
+            self.branch(cond, run, lambda: None, line=node.lineno)
+        return self.frame.env.pop(name)
+
+    def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
+        """Two paths and what they assign; statements know how."""
+        raise TypeError("Expressions is half of a Lowerer")
+
+    def _ifexp(self, node: ast.IfExp) -> Value:
+        cond = self.truth(node.test)
+        if isinstance(cond, Const):
+            return self.value(node.body if cond.value else node.orelse)
+        name = f"$choice{next(self.numbers)}"
+
+        def run(part: ast.expr) -> Callable[[], None]:
+            def assign() -> None:
+                self.frame.env[name] = self.value(part)
+
+            return assign
+
+        self.branch(cond, run(node.body), run(node.orelse), line=node.lineno)
+        found = self.frame.env.pop(name)
+        if isinstance(found, Undefined):
+            raise Declined("the two values of a conditional expression are of two kinds", line=node.lineno)
+        return found
+
+    # -- arrays -------------------------------------------------------------------------------------------------------
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        owner = self.value(node.value)
+        if isinstance(owner, Ref) and isinstance(owner.type, Arr):
+            return self._array_attribute(owner, node)
+        if isinstance(owner, Mapping) and owner.attributes:
+            if node.attr not in owner.items:
+                raise Declined(f"attribute {node.attr} is no field", line=node.lineno)
+            return owner.items[node.attr]
+        if isinstance(owner, Static):
+            try:
+                return self.static(getattr(owner.value, node.attr), node.lineno)
+            except AttributeError:
+                raise Declined(f"{node.attr} is not there", line=node.lineno) from None
+        raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
+
+    def _array_attribute(self, owner: Ref, node: ast.Attribute) -> Value:
+        kind = owner.type
+        if not isinstance(kind, Arr):
+            raise Declined("an attribute of a number", line=node.lineno)
+        if node.attr == "shape":
+            return Tup([self.dim(owner, axis) for axis in range(kind.ndim)])
+        if node.attr == "size":
+            found: Operand = Const(1)
+            for axis in range(kind.ndim):
+                found = self.op("imul", found, self.dim(owner, axis))
+            return found
+        if node.attr == "ndim":
+            return Const(kind.ndim)
+        raise Declined(f"`.{node.attr}` of an array", line=node.lineno)
+
+    def dim(self, array: Ref, axis: int) -> Operand:
+        """Length along an axis."""
+        dst = self.fresh("len", "i")
+        self.emit(Dim(dst, array, axis))
+        return dst
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        owner = self.value(node.value)
+        if isinstance(owner, Tup):
+            return self._tuple_item(owner, node)
+        if isinstance(owner, Mapping) and not owner.attributes:
+            key = self.value(node.slice)
+            known = key.value if isinstance(key, Const | Static) else None
+            if known not in owner.items:
+                raise Declined("a key that is not known", line=node.lineno)
+            return owner.items[known]
+        if isinstance(owner, Ref) and isinstance(owner.type, Arr):
+            return self._array_item(owner, node)
+        raise Declined("a subscript of something else than an array", line=node.lineno)
+
+    def _tuple_item(self, owner: Tup, node: ast.Subscript) -> Value:
+        if isinstance(node.slice, ast.Slice):
+            parts = [
+                None if one is None else self.value(one)
+                for one in (node.slice.lower, node.slice.upper, node.slice.step)
+            ]
+            if all(one is None or isinstance(one, Const) for one in parts):
+                return Tup(owner.items[slice(*(None if one is None else int(one.value) for one in parts))])  # type: ignore[union-attr]
+            raise Declined("a computed slice of a tuple", line=node.lineno)
+        index = self.value(node.slice)
+        if not isinstance(index, Const):
+            raise Declined("a tuple or list of known length is indexed by a variable", line=node.lineno)
+        try:
+            return owner.items[int(index.value)]
+        except IndexError:
+            raise Declined("an index beyond a tuple", line=node.lineno) from None
+
+    def element(self, node: ast.Subscript) -> tuple[Ref, tuple[Operand, ...]]:
+        """Array and full index of a subscript that is written to."""
+        owner = self.value(node.value)
+        if not (isinstance(owner, Ref) and isinstance(owner.type, Arr)):
+            raise Declined("an element of something else than an array is written", line=node.lineno)
+        index = self._index(node)
+        if len(index) != owner.type.ndim:
+            raise Declined("a whole row or slice is written", line=node.lineno)
+        return owner, index
+
+    def _index(self, node: ast.Subscript) -> tuple[Operand, ...]:
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if any(isinstance(one, ast.Slice) for one in parts):
+            raise Declined("a slice together with other indices, or written to", line=node.lineno)
+        found: list[Operand] = []
+        for one in parts:
+            value = self.value(one)
+            if isinstance(value, Tup):
+                found += [self.integer(item, node.lineno) for item in value.items]
+            else:
+                found.append(self.integer(value, node.lineno))
+        return tuple(found)
+
+    def _array_item(self, owner: Ref, node: ast.Subscript) -> Value:
+        kind = owner.type
+        if not isinstance(kind, Arr):
+            raise Declined("a subscript of a number", line=node.lineno)
+        if isinstance(node.slice, ast.Slice):
+            return self._slice(owner, node.slice, node.lineno)
+        index = self._index(node)
+        while len(index) < kind.ndim and index:
+            kind = Arr(kind.dtype, kind.ndim - 1)
+            row = self.fresh("row", kind)
+            self.emit(View(row, owner, index=index[0], line=node.lineno))
+            self.views[row.name] = owner.name
+            owner, index = row, index[1:]
+            if not index:
+                return row
+        return self.load(owner, index, node.lineno)
+
+    def _slice(self, owner: Ref, node: ast.Slice, line: int) -> Value:
+        if node.step is not None:
+            raise Declined("a slice with a step", line=line)
+        size = self.dim(owner, 0)
+        bounds: list[Operand] = []
+        for part, default in ((node.lower, Const(0)), (node.upper, size)):
+            if part is None:
+                bounds.append(default)
+                continue
+            found = self.integer(self.value(part), line)
+            wrapped = self.op("select", self.op("ilt", found, Const(0)), self.op("iadd", found, size), found)
+            bounds.append(self.op("imax", self.op("imin", wrapped, size), Const(0)))
+        high = self.op("imax", bounds[0], bounds[1])
+        dst = self.fresh("slice", owner.type)
+        self.emit(View(dst, owner, low=bounds[0], high=high, line=line))
+        self.views[dst.name] = owner.name
+        return dst
+
+    def load(self, array: Ref, index: tuple[Operand, ...], line: int) -> Operand:
+        """An element."""
+        if not isinstance(array.type, Arr) or len(index) != array.type.ndim:
+            raise Declined("an index of another length than the array's dimensions", line=line)
+        dst = self.fresh("x", array.type.dtype)
+        self.emit(Load(dst, array, index, line=line))
+        return dst
+
+    def store(self, array: Ref, index: tuple[Operand, ...], value: Value, line: int) -> None:
+        """Write an element."""
+        src = self.scalar(value, line)
+        if not isinstance(array.type, Arr):
+            raise Declined("an element of a number is written", line=line)
+        if array.type.dtype == "f":
+            src = self.as_float(src, line)
+        elif src.type != "i":
+            raise Declined("a float is written into an array of ints", line=line)
+        base = array.name
+        while base in self.views:
+            base = self.views[base]
+        self.stores.add(base)
+        self.emit(Store(array, index, src, line=line))
+
+    # -- loops over things ----------------------------------------------------------------------------------------------
+
+    def iterable(self, node: ast.expr) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
+        """What a `for` runs over: known items, or a number of rounds and the item of each."""
+        value = self._iterable_value(node)
+        return self.rounds(value, node.lineno)
+
+    def _iterable_value(self, node: ast.expr) -> Value | tuple[Any, ...]:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            function = self.read(node.func.id, node.lineno)
+            name = function.value if isinstance(function, Static) else None
+            if name in (builtins.enumerate, builtins.zip, builtins.reversed):
+                return (name, *(self._iterable_value(one) for one in node.args))
+        return self.value(node)
+
+    def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
+        """See `iterable`."""
+        if isinstance(value, tuple):
+            return self._combined(value, line)
+        if isinstance(value, Tup):
+            return value.items
+        if isinstance(value, Mapping):
+            return [self.static(key, line) for key in value.items]
+        if isinstance(value, RangeValue):
+            return self._range_rounds(value)
+        if isinstance(value, Ref) and isinstance(value.type, Arr):
+            array = value
+            ndim = value.type.ndim
+
+            def item(counter: Ref) -> Value:
+                if ndim == 1:
+                    return self.load(array, (counter,), line)
+                row = self.fresh("row", Arr(array.type.dtype, ndim - 1))  # type: ignore[union-attr]
+                self.emit(View(row, array, index=counter, line=line))
+                self.views[row.name] = array.name
+                return row
+
+            return self.dim(array, 0), item
+        raise Declined("a loop over something else than a range, an array or a tuple", line=line)
+
+    def _range_rounds(self, value: RangeValue) -> tuple[Operand, Callable[[Ref], Value]]:
+        start, stop, step = value.start, value.stop, value.step
+        if step == Const(1):
+            span = stop if start == Const(0) else self.op("isub", stop, start)
+            trips = self.op("imax", span, Const(0))
+        elif isinstance(step, Const) and step.value != 0:
+            size = abs(int(step.value))
+            span = self.op("isub", stop, start) if step.value > 0 else self.op("isub", start, stop)
+            trips = self.op("imax", self.op("ifloordiv", self.op("iadd", span, Const(size - 1)), Const(size)), Const(0))
+        else:
+            raise Declined("a range with a computed step", line=self.line)
+
+        def item(counter: Ref) -> Value:
+            offset = counter if step == Const(1) else self.op("imul", counter, step)
+            return offset if start == Const(0) else self.op("iadd", start, offset, hint="i")
+
+        return trips, item
+
+    def _combined(self, value: tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
+        kind, *parts = value
+        inner = [self.rounds(one, line) for one in parts]
+        if kind is builtins.enumerate:
+            found = inner[0]
+            if isinstance(found, list):
+                return [Tup([Const(place), item]) for place, item in enumerate(found)]
+            return found[0], lambda counter: Tup([counter, found[1](counter)])
+        if kind is builtins.reversed:
+            found = inner[0]
+            if isinstance(found, list):
+                return found[::-1]
+            trips, item = found
+
+            def backwards(counter: Ref) -> Value:
+                place = self.op("isub", self.op("isub", trips, Const(1)), counter)
+                if not isinstance(place, Ref):
+                    place = self._named(place)
+                return item(place)
+
+            return trips, backwards
+        if all(isinstance(one, list) for one in inner):
+            return [Tup(list(items)) for items in zip(*inner, strict=False)]  # type: ignore[arg-type]
+        if any(isinstance(one, list) for one in inner):
+            raise Declined("zip of a tuple and something longer", line=line)
+        trips = inner[0][0]
+        for one in inner[1:]:
+            trips = self.op("imin", trips, one[0])  # type: ignore[arg-type]
+        return trips, lambda counter: Tup([one[1](counter) for one in inner])  # type: ignore[operator, misc]
+
+    def _named(self, operand: Operand) -> Ref:
+        dst = self.fresh("i", operand.type)
+        self.emit(Op(dst, "copy", (operand,), self.line))
+        return dst
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call) -> Value:
+        function = self.value(node.func) if not self._method(node) else None
+        if function is None:
+            return self._call_method(node)
+        self.line = node.lineno
+        if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
+            return self._call_starred(function, node)
+        return self.call(function, node)
+
+    def _call_starred(self, function: Value, node: ast.Call) -> Value:
+        raise Declined("a call with * or **", line=node.lineno)
+
+    def _method(self, node: ast.Call) -> bool:
+        if not isinstance(node.func, ast.Attribute):
+            return False
+        owner = node.func.value
+        if not isinstance(owner, ast.Name):
+            return not isinstance(owner, ast.Attribute)
+        try:
+            value = self.read(owner.id, node.lineno)
+        except Declined:
+            return False
+        return not isinstance(value, Static)
+
+    def _call_method(self, node: ast.Call) -> Value:
+        if not isinstance(node.func, ast.Attribute):
+            raise Declined("a call of something else than a function", line=node.lineno)
+        owner = self.value(node.func.value)
+        if isinstance(owner, Ref) and isinstance(owner.type, Arr) and node.func.attr == "copy" and not node.args:
+            return self.copied(owner, node.lineno)
+        raise Declined(f"method `.{node.func.attr}()`", line=node.lineno)
+
+    def copied(self, array: Ref, line: int) -> Ref:
+        """A new array with the same numbers, element by element."""
+        kind = array.type
+        if not isinstance(kind, Arr) or kind.ndim != 1 or kind.dtype != "f":
+            raise Declined("a copy of a matrix", line=line)
+        size = self.dim(array, 0)
+        dst = self.fresh("copy", kind)
+        self.emit(Alloc(dst, (size,), Const(0.0), line=line))
+        self.counted(size, lambda counter: self.store(dst, (counter,), self.load(array, (counter,), line), line), line)
+        return dst
+
+    def counted(self, trips: Operand, body: Callable[[Ref], None], line: int) -> None:
+        """A loop that the program does not spell; it carries nothing."""
+        from custodiet.autodiff.compiler.ir import Loop
+
+        name = f"loop{next(self.numbers)}"
+        counter, count = self.fresh(f"{name}_round", "i"), self.fresh(f"{name}_rounds", "i")
+        outer, self.block = self.block, []
+        body(counter)
+        inner, self.block = self.block, outer
+        self.emit(Loop(name, counter, count, trips, [], None, [], inner, line=line))
+
+    def call(self, function: Value, node: ast.Call) -> Value:
+        """A call whose arguments are spelled out."""
+        if isinstance(function, Closure):
+            return self._inline(function.node, function.frame.source, function.frame, function.defaults, node)
+        if not isinstance(function, Static):
+            raise Declined("a number is called", line=node.lineno)
+        target = function.value
+        if isinstance(target, types.FunctionType) and not _is_numpy(target):
+            return self._call_function(target, node)
+        handler = _HANDLERS.get(target) if _hashable(target) else None
+        if handler is not None:
+            return handler(self, node)
+        if _hashable(target) and target in SCALAR_CALLS:
+            return self._scalar_call(SCALAR_CALLS[target], node)
+        if _hashable(target) and target in ALLOCATORS:
+            return self._allocate(target, node)
+        name = getattr(target, "__name__", repr(target))
+        raise Declined(f"`{name}` is not compiled", line=node.lineno)
+
+    def _scalar_call(self, name: str, node: ast.Call) -> Value:
+        values = [self.value(one) for one in node.args]
+        if node.keywords:
+            raise Declined(f"`{name}` with keywords", line=node.lineno)
+        args = [self.as_float(one, node.lineno) for one in values]
+        if name in ("npmax", "npmin"):
+            cond = self.op("fgt" if name == "npmax" else "flt", args[1], args[0])
+            return self.op("select", cond, args[1], args[0])
+        return self.op(name, *args)
+
+    def _allocate(self, target: Any, node: ast.Call) -> Value:
+        line = node.lineno
+        for one in node.keywords:
+            kind = self.value(one.value)
+            if one.arg != "dtype" or not isinstance(kind, Static) or kind.value not in FLOAT_DTYPES:
+                raise Declined("an array of another dtype than float64", line=line)
+        given = self.value(node.args[0])
+        if target in (np.zeros_like, np.empty_like, np.ones_like):
+            if not (isinstance(given, Ref) and isinstance(given.type, Arr) and given.type.dtype == "f"):
+                raise Declined("an array like something else", line=line)
+            shape = tuple(self.dim(given, axis) for axis in range(given.type.ndim))
+        else:
+            parts = given.items if isinstance(given, Tup) else [given]
+            shape = tuple(self.integer(one, line) for one in parts)
+        number = ALLOCATORS[target]
+        if number is None:
+            fill = self.as_float(self.value(node.args[1]), line)
+            extra = 2
+        else:
+            fill, extra = Const(number), 1
+        if len(node.args) > extra:
+            raise Declined("an array of another dtype than float64", line=line)
+        return self.allocated("array", shape, fill, line)
+
+    def _call_function(self, target: types.FunctionType, node: ast.Call) -> Value:
+        source = source_of(target)
+        defaults: dict[str, Value] = {}
+        positional = target.__code__.co_varnames[: target.__code__.co_argcount]
+        for name, value in zip(reversed(positional), reversed(target.__defaults__ or ()), strict=False):
+            defaults[name] = self.static(value, node.lineno)
+        for name, value in (target.__kwdefaults__ or {}).items():
+            defaults[name] = self.static(value, node.lineno)
+        if isinstance(source.node, ast.FunctionDef) and source.node.decorator_list and hasattr(target, "__wrapped__"):
+            raise Declined(f"{target.__name__} is wrapped by a decorator", line=node.lineno)
+        return self._inline(source.node, source, None, defaults, node)
+
+    def _inline(
+        self,
+        body: ast.FunctionDef | ast.Lambda,
+        source: Any,
+        parent: Frame | None,
+        defaults: dict[str, Value],
+        node: ast.Call,
+    ) -> Value:
+        env = self._bind(body, defaults, node)
+        depth = self.frame.depth + 1
+        running: Frame | None = self.frame
+        if depth > MAX_DEPTH or self._is_running(body):
+            raise Declined("recursion", line=node.lineno)
+        frame = Frame(source, env, parent, depth)
+        self.active_nodes.append(body)
+        try:
+            return self.run_body(frame, body)
+        except Declined as declined:
+            if declined.line and not declined.file and parent is None:
+                raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            raise
+        finally:
+            self.active_nodes.pop()
+            self.frame = running
+
+    def _is_running(self, body: ast.AST) -> bool:
+        return any(one is body for one in self.active_nodes)
+
+    def run_body(self, frame: Frame, node: ast.FunctionDef | ast.Lambda) -> Value:
+        """The value that a function returns; statements know how."""
+        raise TypeError("Expressions is half of a Lowerer")
+
+    def _bind(self, body: ast.FunctionDef | ast.Lambda, defaults: dict[str, Value], node: ast.Call) -> dict[str, Value]:
+        if body.args.vararg or body.args.kwarg:
+            raise Declined("a function with * or ** parameters is called", line=node.lineno)
+        names = [one.arg for one in (*body.args.posonlyargs, *body.args.args)]
+        env = dict(defaults)
+        if len(node.args) > len(names):
+            raise Declined("too many arguments", line=node.lineno)
+        for name, one in zip(names, node.args, strict=False):
+            env[name] = self.value(one)
+        for one in node.keywords:
+            env[str(one.arg)] = self.value(one.value)
+        wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
+        if set(env) != set(wanted):
+            raise Declined("arguments do not fit the function that is called", line=node.lineno)
+        return env
+
+    # -- comprehensions and builtins ------------------------------------------------------------------------------------
+
+    def _listcomp(self, node: ast.ListComp) -> Value:
+        if len(node.generators) != 1 or node.generators[0].ifs:
+            raise Declined("a comprehension with conditions or two loops", line=node.lineno)
+        generator = node.generators[0]
+        found = self.iterable(generator.iter)
+        with_names = dict(self.frame.env)
+        if isinstance(found, list):
+            items: list[Value] = []
+            for item in found:
+                self.assign(generator.target, item)
+                items.append(self.value(node.elt))
+            self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
+            return Tup(items)
+        trips, item = found
+        dst = self.fresh("list", Arr("f", 1))
+        self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
+
+        def body(counter: Ref) -> None:
+            self.assign(generator.target, item(counter))
+            self.store(dst, (counter,), self._float_item(self.value(node.elt), node.lineno), node.lineno)
+
+        self.counted(trips, body, node.lineno)
+        self.frame.env = with_names
+        return dst
+
+    def _float_item(self, value: Value, line: int) -> Operand:
+        found = self.scalar(value, line)
+        if found.type != "f":
+            raise Declined("a list of ints is made", line=line)
+        return found
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Bind a target; statements know how."""
+        raise TypeError("Expressions is half of a Lowerer")
+
+    def accumulate(self, node: ast.expr, start: Operand, line: int) -> Value:
+        """`sum` of a generator, an array or a tuple."""
+        loop = ast.For(
+            target=ast.Name("$item", ast.Store()), iter=node, orelse=[],
+            body=[ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), ast.Name("$item", ast.Load()))],
+        )  # fmt: skip
+        if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            if len(node.generators) != 1:
+                raise Declined("a generator with two loops", line=line)
+            generator = node.generators[0]
+            body: list[ast.stmt] = [ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), node.elt)]
+            for one in reversed(generator.ifs):
+                body = [ast.If(test=one, body=body, orelse=[])]
+            loop = ast.For(target=generator.target, iter=generator.iter, body=body, orelse=[])
+        for one in ast.walk(loop):
+            if not hasattr(one, "lineno"):
+                one.lineno = one.end_lineno = line  # type: ignore[attr-defined]
+                one.col_offset = one.end_col_offset = 0  # type: ignore[attr-defined]
+        outer = dict(self.frame.env)
+        self.frame.env["$sum"] = start
+        self.statement(loop)
+        found = self.frame.env["$sum"]
+        self.frame.env = outer
+        return found
+
+    def statement(self, node: ast.stmt) -> None:
+        """One statement; statements know how."""
+        raise TypeError("Expressions is half of a Lowerer")
+
+
+def _simple(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Constant | ast.Attribute)
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_numpy(function: types.FunctionType) -> bool:
+    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools", "itertools")
+
+
+def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:
+    """The value of an operation on constants, where CPython computes it without an error."""
+    if name == "select" and isinstance(args[0], Const):
+        chosen = args[1] if args[0].value else args[2]
+        return chosen if isinstance(chosen, Const) else None
+    if not all(isinstance(one, Const) for one in args):
+        return None
+    numbers = [one.value for one in args]  # type: ignore[union-attr]
+    work = _FOLDS.get(name)
+    if work is None:
+        return None
+    try:
+        found = work(*numbers)
+    except (ArithmeticError, ValueError):
+        return None
+    return Const(found) if not isinstance(found, int) or -(2**63) <= found < 2**63 else None
+
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
+    "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
+    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": float, "btoi": int, "not": lambda a: not a,
+    "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
+    "log": math.log, "exp": math.exp,
+    **{f"{kind}lt": lambda a, b: a < b for kind in "fi"}, **{f"{kind}le": lambda a, b: a <= b for kind in "fi"},
+    **{f"{kind}gt": lambda a, b: a > b for kind in "fi"}, **{f"{kind}ge": lambda a, b: a >= b for kind in "fi"},
+    **{f"{kind}eq": lambda a, b: a == b for kind in "fi"}, **{f"{kind}ne": lambda a, b: a != b for kind in "fi"},
+}  # fmt: skip
+
+
+def _len(self: Expressions, node: ast.Call) -> Value:
+    value = self.value(node.args[0])
+    if isinstance(value, Tup | Mapping):
+        return Const(len(value.items))
+    if isinstance(value, Ref) and isinstance(value.type, Arr):
+        return self.dim(value, 0)
+    raise Declined("`len` of something else than an array or tuple", line=node.lineno)
+
+
+def _range(self: Expressions, node: ast.Call) -> Value:
+    parts = [self.integer(self.value(one), node.lineno) for one in node.args]
+    if len(parts) == 1:
+        return RangeValue(Const(0), parts[0], Const(1))
+    return RangeValue(parts[0], parts[1], parts[2] if len(parts) == 3 else Const(1))
+
+
+def _float(self: Expressions, node: ast.Call) -> Value:
+    return self.as_float(self.value(node.args[0]), node.lineno) if node.args else Const(0.0)
+
+
+def _int(self: Expressions, node: ast.Call) -> Value:
+    value = self.scalar(self.value(node.args[0]), node.lineno)
+    if value.type == "b":
+        return self.op("btoi", value)
+    return value if value.type == "i" else self.op("ftoi", value)
+
+
+def _abs(self: Expressions, node: ast.Call) -> Value:
+    value = self.scalar(self.value(node.args[0]), node.lineno)
+    return self.op("fabs" if value.type == "f" else "iabs", value)
+
+
+def _extreme(compare: str) -> Callable[[Expressions, ast.Call], Value]:
+    def run(self: Expressions, node: ast.Call) -> Value:
+        values = [self.value(one) for one in node.args]
+        if len(values) == 1 and isinstance(values[0], Tup):
+            values = values[0].items
+        if len(values) < 2 or node.keywords:
+            raise Declined("`min` or `max` of a sequence", line=node.lineno)
+        numbers = [self.scalar(one, node.lineno) for one in values]
+        if any(one.type == "f" for one in numbers):
+            numbers = [self.as_float(one, node.lineno) for one in numbers]
+        kind = numbers[0].type
+        found = numbers[0]
+        for one in numbers[1:]:  # the first of equals stays, as in Python
+            found = self.op("select", self.op(f"{kind}{compare}", one, found), one, found)
+        return found
+
+    return run
+
+
+def _sum(self: Expressions, node: ast.Call) -> Value:
+    start: Operand = Const(0)
+    if len(node.args) > 1:
+        start = self.scalar(self.value(node.args[1]), node.lineno)
+    return self.accumulate(node.args[0], start, node.lineno)
+
+
+def _sequence(self: Expressions, node: ast.Call) -> Value:
+    value = self.value(node.args[0]) if node.args else Tup([])
+    if isinstance(value, Tup):
+        return Tup(list(value.items))
+    raise Declined("`list` or `tuple` of something else than a tuple", line=node.lineno)
+
+
+def _floor(op: str) -> Callable[[Expressions, ast.Call], Value]:
+    def run(self: Expressions, node: ast.Call) -> Value:
+        value = self.scalar(self.value(node.args[0]), node.lineno)
+        return value if value.type == "i" else self.op("ftoi", self.op(op, value))
+
+    return run
+
+
+def _isnan(self: Expressions, node: ast.Call) -> Value:
+    value = self.scalar(self.value(node.args[0]), node.lineno)
+    return self.op("not", self.op("feq", self.as_float(value, node.lineno), self.as_float(value, node.lineno)))
+
+
+_HANDLERS: dict[Any, Callable[[Expressions, ast.Call], Value]] = {
+    builtins.len: _len, builtins.range: _range, builtins.float: _float, builtins.int: _int, builtins.abs: _abs,
+    builtins.max: _extreme("gt"), builtins.min: _extreme("lt"), builtins.sum: _sum, builtins.list: _sequence,
+    builtins.tuple: _sequence, np.float64: _float, math.floor: _floor("floor"), math.ceil: _floor("ceil"), math.trunc: _int,
+    math.isnan: _isnan,
+}  # fmt: skip

@@ -1,0 +1,153 @@
+"""The source of a function: its syntax tree, and what its free names mean now."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import linecache
+import textwrap
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Declined", "Source", "free_value", "source_of"]
+
+
+class Declined(Exception):
+    """The compiler leaves this program to the tape.
+
+    Args:
+        reason: what it met, in words.
+        line: line of the user's file, 0 where unknown.
+        file: the user's file.
+    """
+
+    def __init__(self, reason: str, *, line: int = 0, file: str = "") -> None:
+        self.reason, self.line, self.file = reason, line, file
+        where = f"{file}:{line}: " if line else ""
+        super().__init__(f"{where}{reason}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function and its tree."""
+
+    function: types.FunctionType
+    node: ast.FunctionDef | ast.Lambda
+    file: str
+    first_line: int
+    """line of the file at which line 1 of the tree lies, less one"""
+
+    @property
+    def text(self) -> str:
+        """What a cache is keyed by."""
+        return ast.dump(self.node, include_attributes=False)
+
+
+_SOURCES: dict[types.CodeType, Source | Declined] = {}
+
+
+def source_of(function: Callable[..., Any]) -> Source:
+    """The tree of a plain Python function or lambda.
+
+    Raises:
+        Declined: it has no source, or is no plain function.
+    """
+    if not isinstance(function, types.FunctionType):
+        raise Declined(f"{getattr(function, '__name__', function)!r} is no plain Python function")
+    code = function.__code__
+    found = _SOURCES.get(code)
+    if found is None:
+        try:
+            found = _parse(function)
+        except Declined as declined:
+            found = declined
+        _SOURCES[code] = found
+    if isinstance(found, Declined):
+        raise found
+    return found if found.function is function else Source(function, found.node, found.file, found.first_line)
+
+
+def _parse(function: types.FunctionType) -> Source:
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    try:
+        lines, start = inspect.getsourcelines(code)
+    except (OSError, TypeError):
+        raise Declined("there is no source", file=code.co_filename) from None
+    text = textwrap.dedent("".join(lines))
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        tree = _parse_fragment(text, code)
+    nodes = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.Lambda) and _fits(node, code, start - 1)
+    ]
+    if len(nodes) != 1:
+        raise Declined("its source could not be told apart from its neighbors'", line=start, file=code.co_filename)
+    node = nodes[0]
+    if isinstance(node, ast.FunctionDef) and any(not _harmless(one) for one in node.decorator_list):
+        pass  # what runs is the function inside the decorator: its code object is the one that was handed in
+    return Source(function, node, code.co_filename, start - 1)
+
+
+def _parse_fragment(text: str, code: types.CodeType) -> ast.AST:
+    """A lambda in the middle of an expression: its lines alone are no program."""
+    for candidate in (f"({text.strip()})", text.strip().rstrip(",)"), "f(" + text.strip().rstrip(",") + ")"):
+        try:
+            return ast.parse(candidate)
+        except SyntaxError:
+            continue
+    start = text.find("lambda")
+    for end in range(len(text), start, -1):
+        try:
+            return ast.parse(text[start:end].strip(), mode="eval")
+        except SyntaxError:
+            continue
+    raise Declined("its source is a fragment", line=code.co_firstlineno, file=code.co_filename)
+
+
+def _harmless(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute)
+
+
+def _fits(node: ast.FunctionDef | ast.Lambda, code: types.CodeType, offset: int) -> bool:
+    name = node.name if isinstance(node, ast.FunctionDef) else "<lambda>"
+    arguments = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    count = code.co_argcount + code.co_kwonlyargcount
+    if name != code.co_name or arguments != list(code.co_varnames[:count]):
+        return False
+    if isinstance(node, ast.FunctionDef):
+        first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+        return first + offset == code.co_firstlineno
+    return _same_lambda(node, code)
+
+
+def _same_lambda(node: ast.Lambda, code: types.CodeType) -> bool:
+    compiled = compile(ast.Expression(node), "", "eval")
+    inner = next(one for one in compiled.co_consts if isinstance(one, types.CodeType))
+    constants = [one for one in inner.co_consts if not isinstance(one, types.CodeType)]
+    theirs = [one for one in code.co_consts if not isinstance(one, types.CodeType)]
+    names = set(inner.co_names) | set(inner.co_freevars)
+    return constants == theirs and names == set(code.co_names) | set(code.co_freevars)
+
+
+def free_value(function: types.FunctionType, name: str) -> Any:
+    """What a free name of a function means at this moment.
+
+    Raises:
+        KeyError: nothing.
+    """
+    if name in function.__code__.co_freevars and function.__closure__ is not None:
+        cell = function.__closure__[function.__code__.co_freevars.index(name)]
+        try:
+            return cell.cell_contents
+        except ValueError:
+            raise KeyError(name) from None
+    if name in function.__globals__:
+        return function.__globals__[name]
+    return vars(builtins)[name]

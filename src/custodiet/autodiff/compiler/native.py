@@ -1,0 +1,118 @@
+"""Machine code from LLVM IR: compiled for this processor, kept on disk by everything that it depends on."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from custodiet._version import __version__
+
+__all__ = ["NativeFunction", "cache_folder", "load_native"]
+
+ENTRY = "custodiet_entry"
+SPEED_LEVEL = 3
+_LOCK = threading.Lock()
+_STATE: dict[str, Any] = {}
+FunctionType = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def cache_folder() -> Path | None:
+    """Where machine code is kept: ``$CUSTODIET_CACHE``, or a folder of the user's cache; None when it is set to nothing."""
+    named = os.environ.get("CUSTODIET_CACHE")
+    if named is not None:
+        return Path(named) / "autodiff" if named else None
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "custodiet" / "autodiff"
+
+
+class NativeFunction:
+    """A compiled entry point; called with the addresses of its two blocks, it answers 0, or 1 for a trap."""
+
+    def __init__(self, engine: Any, address: int) -> None:
+        self._engine = engine  # keeps the machine code alive
+        self.call = FunctionType(address)
+
+
+def _target() -> Any:
+    if "machine" not in _STATE:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        llvm.load_library_permanently("")  # the process itself: libm and the allocator
+        target = llvm.Target.from_default_triple()
+        _STATE["cpu"] = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+        name, features = _STATE["cpu"]
+        _STATE["machine"] = target.create_target_machine(cpu=name, features=features, opt=SPEED_LEVEL, jit=True)
+    return _STATE["machine"]
+
+
+def native_key(text: str) -> str:
+    """Hash of a source's identity with compiler, processor and our own version."""
+    _target()
+    told = "\0".join([__version__, llvmlite.__version__, *_STATE["cpu"], text])
+    return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def load_native(text: str, *, name: str = ENTRY) -> NativeFunction:
+    """Compile LLVM IR, or take its machine code from the disk.
+
+    Args:
+        text: a module that defines `name`.
+        name: the entry point.
+    """
+    with _LOCK:
+        machine = _target()
+        folder = cache_folder()
+        path = None if folder is None else folder / f"{native_key(text)}.o"
+        code = None
+        if path is not None and path.is_file():
+            code = path.read_bytes()
+        if code is None:
+            code = _compile(machine, text)
+            if path is not None:
+                _keep(path, code)
+        return _link(machine, code, name)
+
+
+def _compile(machine: Any, text: str) -> bytes:
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(speed_level=SPEED_LEVEL)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_object(module)
+
+
+def _link(machine: Any, code: bytes, name: str) -> NativeFunction:
+    empty = llvm.parse_assembly("")
+    engine = llvm.create_mcjit_compiler(empty, _fresh_machine())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return NativeFunction(engine, engine.get_function_address(name))
+
+
+def _fresh_machine() -> Any:
+    """An engine owns its machine, so that each gets one."""
+    name, features = _STATE["cpu"]
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=name, features=features, opt=SPEED_LEVEL, jit=True)
+
+
+def _keep(path: Path, code: bytes) -> None:
+    """Write beside and rename; a cache that cannot be written is no error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+        part.write_bytes(code)
+        part.replace(path)
+    except OSError:
+        return
