@@ -1,5 +1,6 @@
 """Central differences of a function in one of its arguments, and the package under test where it is there."""
 
+import copy
 import dataclasses
 import importlib.util
 
@@ -59,7 +60,8 @@ def central_differences(function, inputs, argnum, path=()):
             moved = leaf.copy()
             moved[index] += sign * step
             argument = set_leaf(inputs[argnum], path, moved if leaf.ndim else float(moved))
-            values.append(np.asarray(function(*inputs[:argnum], argument, *inputs[argnum + 1 :]), dtype=float))
+            arguments = copy.deepcopy((*inputs[:argnum], argument, *inputs[argnum + 1 :]))
+            values.append(np.asarray(function(*arguments), dtype=float))
         columns.append((values[0] - values[1]) / (2.0 * step))
     stacked = np.stack(columns, axis=-1)
     return stacked.reshape(stacked.shape[:-1] + leaf.shape)
