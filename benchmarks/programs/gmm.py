@@ -121,40 +121,44 @@ def reference_gradient(alphas, means, icf, x, gamma, m) -> tuple:
     """Written by hand in NumPy: two matrix products per component, responsibilities in between.
 
     With z = L (x - mu) and responsibilities r, the gradient of the mixture's part is sum(r) in alpha and in each log-diagonal's
-    sum, L^T (sum of r z) in mu and -(r z)^T (x - mu) in L.
+    sum, L^T (sum of r z) in mu and -(r z)^T (x - mu) in L. A column of ones beside x puts -L mu into the first product and the sum of
+    r z into the second.
     """
     num_points, dim = x.shape
     num_components = len(alphas)
     columns, rows = np.triu_indices(dim, 1)
-    diagonals = np.exp(icf[:, :dim])
-    factors = np.zeros((num_components, dim, dim))
-    factors[:, np.arange(dim), np.arange(dim)] = diagonals
+    diagonal = np.arange(dim)
+    exponentials = np.exp(icf[:, :dim])
+    factors = np.zeros((num_components, dim, dim + 1))
+    factors[:, diagonal, diagonal] = exponentials
     factors[:, rows, columns] = icf[:, dim:]
-    shift = np.einsum("kij,kj->ki", factors, means)
+    np.einsum("kij,kj->ki", factors[:, :, :dim], -means, out=factors[:, :, dim])
+    x_one = np.empty((num_points, dim + 1))
+    x_one[:, :dim] = x
+    x_one[:, dim] = 1.0
     z = np.empty((num_components, num_points, dim))
-    terms = np.empty((num_components, num_points))
-    offsets = alphas + icf[:, :dim].sum(axis=1)
+    shares = np.empty((num_components, num_points))
     for k in range(num_components):
-        np.matmul(x, factors[k].T, out=z[k])
-        z[k] -= shift[k]
-        terms[k] = np.einsum("nd,nd->n", z[k], z[k])
-    terms *= -0.5
-    terms += offsets[:, None]
-    terms -= terms.max(axis=0)
-    np.exp(terms, out=terms)
-    terms /= terms.sum(axis=0)
-    mass = terms.sum(axis=1)
-    grad_means = np.empty_like(means)
+        np.matmul(x_one, factors[k].T, out=z[k])
+        np.einsum("nd,nd->n", z[k], z[k], out=shares[k])
+    shares *= -0.5
+    shares += (alphas + icf[:, :dim].sum(axis=1))[:, None]
+    shares -= shares.max(axis=0)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=0)
+    mass = shares.sum(axis=1)
+    outer = np.empty((num_components, dim, dim + 1))
+    for k in range(num_components):
+        z[k] *= shares[k][:, None]
+        np.matmul(z[k].T, x_one, out=outer[k])
+    pulled = outer[:, :, dim]
+    grad_means = np.einsum("ki,kij->kj", pulled, factors[:, :, :dim])
+    outer[:, :, :dim] -= pulled[:, :, None] * means[:, None, :]
     grad_icf = np.empty_like(icf)
-    for k in range(num_components):
-        z[k] *= terms[k][:, None]
-        pulled = z[k].sum(axis=0)
-        outer = z[k].T @ x - pulled[:, None] * means[k]
-        grad_means[k] = pulled @ factors[k]
-        grad_icf[k, :dim] = mass[k] + m - outer.diagonal() * diagonals[k] - gamma**2 * diagonals[k] ** 2
-        grad_icf[k, dim:] = -outer[rows, columns] - gamma**2 * icf[k, dim:]
-    shares = np.exp(alphas - alphas.max())
-    return mass - num_points * shares / shares.sum(), grad_means, grad_icf
+    grad_icf[:, :dim] = mass[:, None] + m - outer[:, diagonal, diagonal] * exponentials - (gamma * exponentials) ** 2
+    grad_icf[:, dim:] = -outer[:, rows, columns] - gamma**2 * icf[:, dim:]
+    weights = np.exp(alphas - alphas.max())
+    return mass - num_points * weights / weights.sum(), grad_means, grad_icf
 
 
 def small_programs() -> list[Program]:
