@@ -1,6 +1,6 @@
 """The hand-written C derivatives (ours, labeled a re-implementation): built when asked for, called through ctypes.
 
-`cc -O3 -march=native` into the user's temporary folder; without a compiler `load` raises one clear line. `check` compares a function's Jacobian
+`cc -O3 -march=native` into a temporary folder; without a compiler `load` raises one clear line. `check` compares a function's Jacobian
 with the complex-step reference of its program.
 """
 

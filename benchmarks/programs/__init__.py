@@ -12,7 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-FAMILIES = ("lorenz", "rosenbrock", "gmm", "ba", "hand", "lstm", "ode", "kmeans", "lse", "llsq", "det", "heat")
+FAMILIES = (
+    "lorenz",
+    "rosenbrock",
+    "gmm",
+    "ba",
+    "hand",
+    "lstm",
+    "ode",
+    "kmeans",
+    "lse",
+    "llsq",
+    "det",
+    "heat",
+    "hundred_lines",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
