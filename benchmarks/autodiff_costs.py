@@ -174,7 +174,7 @@ def coverage_row() -> Row:
                 path, why = ours.path_of(example.function, example.inputs)
             except Exception as failure:
                 path, why = "raised", f"{type(failure).__name__}: {failure}"
-            if path != "compiled":
+            if path != "compile":
                 declined.append(f"{example.name} ({path}: {(why.splitlines() or ['no reason'])[0]})")
         share = 1.0 - len(declined) / len(everything)
     except UnavailableError as failure:

@@ -72,7 +72,7 @@ def ba_values(inputs: tuple) -> Side:
 
 
 def path_of(function: Callable, inputs: tuple) -> tuple[str, str]:
-    """Which path ("compiled" or "tape") a call takes, and why."""
+    """Which path ("compile" or "trace") a call takes, and why."""
     found = room().explain(function, *inputs)
     return found.path, str(found.reason or "")
 

@@ -111,7 +111,7 @@ def integer_counters(x):
 
 
 EXAMPLES = [
-    Example(logistic_map, (3.6, 0.3), "scalar recurrence", (0, 1)),
+    Example(logistic_map, (2.8, 0.3), "scalar recurrence", (0, 1)),
     Example(horner, ((1.0, -2.0, 0.5, 3.0), 1.4), "reversed", (0, 1)),
     Example(weighted_pairs, ([1.0, 2.0, 3.0], [0.1, 0.2, 0.3]), "zip, enumerate", (0, 1)),
     Example(triangle_sum, (np.arange(16.0).reshape(4, 4) / 7.0,), "nested loops"),
