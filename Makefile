@@ -39,7 +39,7 @@ format: install ## let ruff rewrite the code
 	$(BIN)/ruff format .
 
 bench-deps: install ## install the peers that `make bench` compares with
-	@echo "The peers of the present benchmarks (torch, transformers) are dependencies: nothing more to install."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 
 bench: install ## run every benchmark, write benchmarks/results/
 	$(BIN)/python -m benchmarks all

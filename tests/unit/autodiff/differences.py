@@ -1,0 +1,67 @@
+"""Central differences of a function in one of its arguments, and the package under test where it is there."""
+
+import copy
+import dataclasses
+import importlib.util
+
+import numpy as np
+import pytest
+
+STEP = 6e-6
+
+
+def load_autodiff():
+    """`custodiet.autodiff`; the test is skipped only where the package has no such room."""
+    if importlib.util.find_spec("custodiet.autodiff") is None:
+        pytest.skip("this installation has no custodiet.autodiff")
+    return importlib.import_module("custodiet.autodiff")
+
+
+def float_leaves(value):
+    """Paths to the floats and float arrays inside tuples, lists, dicts and dataclasses, in order; ints and strings are skipped."""
+    if isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
+        return [()]
+    items = ()
+    if isinstance(value, tuple | list):
+        items = enumerate(value)
+    elif isinstance(value, dict):
+        items = value.items()
+    elif dataclasses.is_dataclass(value):
+        items = vars(value).items()
+    return [(key, *path) for key, inner in items for path in float_leaves(inner)]
+
+
+def get_leaf(value, path):
+    for key in path:
+        value = getattr(value, key) if dataclasses.is_dataclass(value) else value[key]
+    return value
+
+
+def set_leaf(value, path, leaf):
+    """A copy of `value` with one leaf replaced."""
+    if not path:
+        return leaf
+    key, *rest = path
+    if dataclasses.is_dataclass(value):
+        return dataclasses.replace(value, **{key: set_leaf(getattr(value, key), rest, leaf)})
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[key] = set_leaf(value[key], rest, leaf)
+    return tuple(copy) if isinstance(value, tuple) else copy
+
+
+def central_differences(function, inputs, argnum, path=()):
+    """Derivative in a float or float array: the axes of the output, then those of the argument."""
+    leaf = np.asarray(get_leaf(inputs[argnum], path), dtype=float)
+    columns = []
+    for index in np.ndindex(leaf.shape):
+        step = STEP * max(1.0, abs(leaf[index]))
+        values = []
+        for sign in (1.0, -1.0):
+            moved = leaf.copy()
+            moved[index] += sign * step
+            argument = set_leaf(inputs[argnum], path, moved if leaf.ndim else float(moved))
+            arguments = copy.deepcopy((*inputs[:argnum], argument, *inputs[argnum + 1 :]))
+            values.append(np.asarray(function(*arguments), dtype=float))
+        columns.append((values[0] - values[1]) / (2.0 * step))
+    stacked = np.stack(columns, axis=-1)
+    return stacked.reshape(stacked.shape[:-1] + leaf.shape)
