@@ -8,7 +8,8 @@ CustodietError                 exit code 1; carries argument, expected, got and 
 │   ├── TokenizerError         missing tokenizer, vocabulary mismatch
 │   ├── ModelLoadError         truncated safetensors, pickle weights, unknown layout
 │   ├── CheckpointError        a checkpoint that cannot be continued from
-│   └── DecodeError            a compressed file: damaged, of another model, of another machine
+│   ├── DecodeError            a compressed file: damaged, of another model, of another machine
+│   └── DifferentiationError   a program that cannot be differentiated as it stands; names the line where it is known
 ├── OutputError                a folder or file that cannot be written
 ├── RecordError                a record on disk that does not match its schema
 ├── TooFewSamplesError         a statistic was asked of too few samples
@@ -23,6 +24,7 @@ __all__ = [
     "CorpusError",
     "CustodietError",
     "DecodeError",
+    "DifferentiationError",
     "GateError",
     "InputError",
     "MissingExtraError",
@@ -93,6 +95,30 @@ class CheckpointError(InputError):
 
 class DecodeError(InputError):
     """A compressed file that cannot be decoded: damaged, of another model, or of another machine."""
+
+
+class DifferentiationError(InputError):
+    """A program that cannot be differentiated as it stands.
+
+    Args:
+        message: what went wrong.
+        expected: what would have been right.
+        got: what came instead.
+        hint: the next step, the nearest supported form.
+        where: ``file:line`` of the user's code, where it is known; printed after the message.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        expected: object = None,
+        got: object = None,
+        hint: str | None = None,
+        where: str | None = None,
+    ) -> None:
+        super().__init__(f"{message} ({where})" if where else message, expected=expected, got=got, hint=hint)
+        self.where = where
 
 
 class OutputError(CustodietError):

@@ -1,0 +1,687 @@
+"""Traced arrays.
+
+A `TracedArray` is a handle: it stands for the array as it is now. Writing into it (`a[i] = x`, `a += b`) makes the
+handle point to a new version; what was recorded before keeps the old one, because a buffer that a recorded rule will
+read is copied before it changes. Views alias as in NumPy: a view remembers its base and what it was cut by, is cut
+anew after the base was written to, and hands what is written into it back to the base. Where NumPy's view cannot be
+written through (`np.diagonal`, `np.broadcast_to`) or where we cannot (an `einsum` that only relabels), a write raises.
+
+A handle that belongs to no trace (`t` is None) is a constant: `np.zeros(3)` in a traced function is one, so that a
+traced number can be stored into it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from custodiet.autodiff.core import apply, fail, top_of, traced
+from custodiet.autodiff.rules import COMPOSITES, RULES
+from custodiet.autodiff.rules.composites import CONSTANT, REFUSED
+from custodiet.autodiff.rules.core import Rule, primal_of
+from custodiet.autodiff.rules.indexing import is_advanced
+
+__all__ = [
+    "TracedArray",
+    "array_function",
+    "array_of",
+    "array_ufunc",
+    "constant",
+    "link_view",
+    "method_of",
+    "plain",
+    "plain_deep",
+]
+
+_PERMUTATIONS = frozenset(
+    {
+        np.reshape, np.ravel, np.squeeze, np.expand_dims, np.transpose, np.swapaxes, np.moveaxis, np.matrix_transpose,
+        np.flip, np.fliplr, np.flipud, np.rot90, np.real, np.real_if_close,
+    }
+)  # fmt: skip
+_READ_ONLY = frozenset({np.diagonal, np.diag, np.broadcast_to})
+_TEST_UFUNCS = frozenset(
+    {
+        np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.isnan, np.isinf, np.isfinite,
+        np.signbit, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
+    }
+)  # fmt: skip
+_REDUCTIONS: dict[Any, Any] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+}
+
+
+class TracedArray:
+    """An array in a trace, or a constant that may enter one; see the head of this file."""
+
+    __slots__ = ("__weakref__", "base", "cut", "i", "seen", "shared", "t", "v", "version")
+    _traced_ = True
+    _is_array_ = True
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment] # as arrays
+
+    def __init__(self, v: Any, i: Any, t: Any) -> None:
+        self.v = v
+        self.i = i
+        self.t = t
+        self.base: TracedArray | None = None
+        self.cut: Any = None
+        self.seen = 0
+        self.version = 0
+        self.shared = False
+
+    def _value(self) -> Any:
+        self.sync()
+        return self.v
+
+    @property
+    def __class__(self) -> Any:  # isinstance(x, np.ndarray) answers as for the plain array
+        return np.ndarray
+
+    def sync(self) -> None:
+        """Cut a view anew if its base has been written to."""
+        base = self.base
+        if base is None:
+            return
+        base.sync()
+        if base.version != self.seen:
+            kind, rule, args, kwargs = self.cut
+            again = base[args] if kind == "item" else apply(rule, (base, *args), dict(kwargs))
+            self.v, self.i, self.t, self.shared = again.v, again.i, again.t, again.shared
+            self.seen = base.version
+            self.version += 1
+
+    def keep(self) -> Any:
+        """The value as it is now, safe against later writes through this handle and its relatives."""
+        self.sync()
+        one: TracedArray | None = self
+        while one is not None:
+            one.shared = True
+            one = one.base
+        return self.v
+
+    def snapshot(self) -> TracedArray:
+        """Another handle on the present version."""
+        out = TracedArray(self.keep(), self.i, self.t)
+        out.shared = True
+        return out
+
+    def unshare(self) -> None:
+        """Make the buffer ours to write into."""
+        if self.shared:
+            self.v = self.v.snapshot() if traced(self.v) else self.v.copy()
+            self.shared = False
+
+    def rebind(self, other: TracedArray) -> None:
+        """Become the array that `other` is now; views of this handle follow."""
+        self.v, self.i, self.t = other.keep(), other.i, other.t
+        self.shared = True
+        self.version += 1
+
+    # ---- reading
+
+    def __getitem__(self, key: Any) -> Any:
+        if self.base is not None:
+            self.sync()
+        key = plain_index(key)
+        if self.t is None:
+            got = self.v[key]
+            if not isinstance(got, np.ndarray):
+                return got
+            out = TracedArray(got, 0, None)
+        else:
+            out = self.t.getitem(self, key)
+            if not out._is_array_:
+                return out
+        if not is_advanced(key):
+            out.base, out.cut, out.seen = self, ("item", None, key, {}), self.version
+        return out
+
+    def __len__(self) -> int:
+        return len(primal_of(self))
+
+    def __iter__(self) -> Any:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[k] for k in range(len(self)))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape."""
+        return self.v.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.v.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return primal_of(self).size
+
+    @property
+    def dtype(self) -> Any:
+        """float32 or float64."""
+        return self.v.dtype
+
+    @property
+    def flags(self) -> Any:
+        """NumPy's flags of the present value."""
+        return primal_of(self).flags
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        """The transpose, a view."""
+        return np.transpose(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802 - NumPy's name
+        """The last two axes swapped, a view."""
+        return np.matrix_transpose(self)
+
+    @property
+    def flat(self) -> Any:
+        """The elements in order; to write, use `a.ravel()[...]`."""
+        return iter(np.reshape(self, (-1,)))
+
+    @property
+    def real(self) -> Any:
+        """The array itself: traced arrays are real."""
+        return self
+
+    @property
+    def imag(self) -> Any:
+        """Zeros."""
+        return np.zeros(self.shape, self.dtype)
+
+    # ---- writing
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        key = plain_index(key)
+        if isinstance(value, (list, tuple)):
+            value = array_of(value)
+        if self.base is not None:
+            self.sync()
+            changed = self.copy()
+            changed[key] = value
+            self._write_back(changed)
+            return
+        if type(value) is TracedArray:
+            value.sync()
+            if value.base is self and value.cut[0] == "item" and _same_key(value.cut[2], key):
+                return  # a[k] += b has written through the view already
+            value = value.snapshot() if value.t is not None else value.keep()
+        self.unshare()
+        top = top_of((self, value))
+        if top is None:
+            self.v[key] = value
+        else:
+            top.store(self, key, value)
+        self.version += 1
+
+    def _write_back(self, changed: Any) -> None:
+        """The array that this view shows becomes `changed`: tell the base."""
+        kind, rule, args, kwargs = self.cut
+        base: Any = self.base
+        if kind == "item":
+            base[args] = changed
+        elif rule.primal in _PERMUTATIONS:
+            base[...] = rule.vjps[0](changed, self, base, *args, **kwargs)
+        elif rule.primal in _READ_ONLY:
+            raise ValueError("assignment destination is read-only")
+        else:
+            fail(f"cannot write through the view that {rule.name} made", hint="Write into a copy: x.copy().")
+        self.sync()
+
+    def _in_place(self, op: Callable[[Any, Any], Any], other: Any) -> Any:
+        out = op(self, other)
+        if out.shape != self.shape:
+            raise ValueError(f"non-broadcastable output operand with shape {self.shape} for result {out.shape}")
+        if out.dtype != self.dtype:
+            out = out.astype(self.dtype)
+        out = out if type(out) is TracedArray else constant(np.asarray(out))
+        if self.base is not None:
+            self.sync()
+            self._write_back(out)
+        else:
+            self.rebind(out)
+        return self
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(operator.add, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(operator.sub, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(operator.mul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(operator.truediv, other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place(operator.pow, other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._in_place(operator.mod, other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._in_place(operator.floordiv, other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place(operator.matmul, other)
+
+    def fill(self, value: Any) -> None:
+        """Write one number everywhere."""
+        self[...] = value
+
+    def sort(self, axis: int = -1, kind: Any = None) -> None:
+        """Sort in place."""
+        self[...] = np.sort(self, axis=axis, kind=kind)
+
+    def copy(self, order: str = "C") -> TracedArray:
+        """An array of its own with the same numbers and derivatives."""
+        return self.snapshot()
+
+    def __copy__(self) -> TracedArray:
+        return self.snapshot()
+
+    def __deepcopy__(self, memo: Any) -> TracedArray:
+        return self.snapshot()
+
+    # ---- conversions
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Any:
+        """The array in another floating dtype; to integers and booleans the derivative ends."""
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            return primal_of(self).astype(dtype, **kwargs)
+        return self.snapshot() if dtype == self.dtype else apply(RULES[cast], (self, dtype), {})
+
+    def item(self, *args: Any) -> Any:
+        """One element as a Python float that keeps its derivative."""
+        flat = np.reshape(self, (-1,))
+        if not args and self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        one = flat[0] if not args else (flat[args[0]] if len(args) == 1 and np.ndim(args[0]) == 0 else self[args])
+        return one.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python floats that keep their derivatives."""
+        return self.item() if not self.shape else [one.tolist() if one.shape else one.item() for one in self]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if self.t is None and not traced(self.v):
+            return np.array(self.v, dtype=dtype)
+        fail(
+            "a traced array was turned into a plain array here, which would lose its derivative",
+            hint="The function that got it has no derivative rule: write it in NumPy, or pass stop_gradient(x).",
+        )
+
+    def _one(self) -> Any:
+        plain_self = primal_of(self)
+        if plain_self.size != 1:
+            raise TypeError("only arrays of size 1 can be converted to Python scalars")
+        return plain_self.reshape(-1)[0]
+
+    def __float__(self) -> float:
+        if self.t is None:
+            return float(self._one())
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self._one())
+
+    def __bool__(self) -> bool:
+        return bool(primal_of(self))
+
+    def __repr__(self) -> str:
+        return f"traced({primal_of(self)!r})"
+
+    def __str__(self) -> str:
+        return str(primal_of(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(primal_of(self), spec)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        fail("a traced array cannot be pickled", hint="Differentiate inside the worker, or pass stop_gradient(x).")
+
+    def __contains__(self, value: Any) -> bool:
+        return primal_of(value) in primal_of(self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return array_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(func, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
+        return method_of(self, name)
+
+
+# ---- operators, made from the ufuncs
+
+_OPERATORS = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.true_divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+    "pow": np.power,
+    "matmul": np.matmul,
+}
+_COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+
+
+def _operator(ufunc: Any, swap: bool) -> Callable[[Any, Any], Any]:
+    def run(self: Any, other: Any) -> Any:
+        if other is None or isinstance(other, (str, dict)):
+            return NotImplemented
+        if isinstance(other, (list, tuple)):
+            other = array_of(other)
+        if isinstance(other, complex) or getattr(other, "dtype", None) in (np.complex64, np.complex128):
+            fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
+        return apply(RULES[ufunc], (other, self) if swap else (self, other), {})
+
+    return run
+
+
+def _comparison(name: str) -> Callable[[Any, Any], Any]:
+    compare = getattr(operator, name)
+
+    def run(self: Any, other: Any) -> Any:
+        return compare(primal_of(self), primal_of(other))
+
+    return run
+
+
+def _unary(ufunc: Any) -> Callable[[Any], Any]:
+    def run(self: Any) -> Any:
+        return apply(RULES[ufunc], (self,), {})
+
+    return run
+
+
+for _name, _ufunc in _OPERATORS.items():
+    setattr(TracedArray, f"__{_name}__", _operator(_ufunc, False))
+    setattr(TracedArray, f"__r{_name}__", _operator(_ufunc, True))
+for _name in _COMPARISONS:
+    setattr(TracedArray, f"__{_name}__", _comparison(_name))
+TracedArray.__neg__ = _unary(np.negative)  # type: ignore[attr-defined]
+TracedArray.__pos__ = _unary(np.positive)  # type: ignore[attr-defined]
+TracedArray.__abs__ = _unary(np.absolute)  # type: ignore[attr-defined]
+
+
+# ---- helpers
+
+
+def _same_key(one: Any, two: Any) -> bool:
+    if one is two:
+        return True
+    try:
+        return type(one) is type(two) and bool(one == two)
+    except ValueError:  # arrays among the keys
+        return False
+
+
+def plain_index(key: Any) -> Any:
+    """An index with handles taken off; a traced number cannot index."""
+    if type(key) is int or type(key) is slice:
+        return key
+    if isinstance(key, tuple):
+        return tuple(plain_index(one) for one in key)
+    if traced(key):
+        raise IndexError("arrays used as indices must be of integer (or boolean) type")
+    return key
+
+
+def constant(value: Any) -> Any:
+    """Wrap a plain floating array as a handle of no trace; other values pass."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not traced(value):
+        return TracedArray(value, 0, None)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Take the handles off constants, also inside tuples and lists; traced values stay."""
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(plain(one) for one in value)
+    if type(value) is list:
+        return [plain(one) for one in value]
+    if type(value) is TracedArray and value.t is None:
+        return value._value()
+    return value
+
+
+def plain_deep(value: Any) -> Any:
+    """Primal values, also inside tuples, lists and dicts."""
+    if type(value) in (tuple, list):
+        return type(value)(plain_deep(one) for one in value)
+    if type(value) is dict:
+        return {k: plain_deep(v) for k, v in value.items()}
+    return primal_of(value)
+
+
+def link_view(result: Any, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Where NumPy returned a view of an operand, let the handle know its base."""
+    if type(result) is not TracedArray or result.base is not None:
+        return result
+    ground = primal_of(result)
+    if ground.base is None and rule.primal not in _PERMUTATIONS:
+        return result
+    for place, one in enumerate(args):
+        if type(one) is TracedArray and np.may_share_memory(ground, primal_of(one)):
+            if place != 0:
+                result.v = result.v.copy()
+                return result
+            result.base, result.cut, result.seen = one, ("call", rule, args[1:], kwargs), one.version
+            return result
+    return result
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """`x.astype(dtype)` between floating dtypes."""
+    return x.astype(dtype)
+
+
+def _define_cast() -> None:
+    from custodiet.autodiff.rules.core import dtype_of, register
+
+    register(
+        "astype",
+        cast,
+        (lambda g, out, x, dtype: g.astype(dtype_of(x)), None),
+        (lambda t, out, x, dtype: t.astype(dtype), None),
+        ("", ""),
+    )
+
+
+_define_cast()
+
+
+def array_of(data: Any, dtype: Any = None, copy: bool = True) -> Any:
+    """`np.array(data)` where numbers or arrays inside may be traced.
+
+    Args:
+        data: array, number or nested sequences of equal shapes.
+        dtype: floating dtype, or None for NumPy's choice.
+        copy: False lets an array that needs no change through.
+    """
+    if type(data) is TracedArray:
+        if dtype is not None and np.dtype(dtype) != data.dtype:
+            return data.astype(dtype)
+        return data.copy() if copy else data
+    if not _holds_traced(data):
+        out = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
+        return constant(out)
+    if dtype is not None and np.dtype(dtype).kind not in "f":
+        return np.array(plain_deep(data), dtype=dtype)
+    if not isinstance(data, (list, tuple)):
+        out = np.reshape(data, ())
+    elif not data:
+        return constant(np.array(data, dtype=dtype))
+    else:
+        parts = [array_of(one) if isinstance(one, (list, tuple)) else one for one in data]
+        shapes = {np.shape(one) for one in parts}
+        if len(shapes) > 1:
+            raise ValueError(f"setting an array element with a sequence: the shapes {sorted(shapes)} differ")
+        out = np.stack(parts)
+    return out if dtype is None or out.dtype == np.dtype(dtype) else out.astype(dtype)
+
+
+def _holds_traced(data: Any) -> bool:
+    if isinstance(data, (list, tuple)):
+        return any(_holds_traced(one) for one in data)
+    return traced(data)
+
+
+def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A ufunc that met a traced value."""
+    if any(isinstance(one, (list, tuple)) for one in inputs):
+        inputs = tuple(array_of(one) if isinstance(one, (list, tuple)) else one for one in inputs)
+    for one in inputs:
+        if isinstance(one, complex) or getattr(one, "dtype", None) in (np.complex64, np.complex128):
+            fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
+    if method == "__call__":
+        if ufunc in _TEST_UFUNCS:
+            return ufunc(*(primal_of(one) for one in inputs), **plain_deep(kwargs))
+        if ufunc is np.divmod:
+            return np.floor_divide(*inputs), np.remainder(*inputs)
+        if ufunc is np.modf:
+            whole = np.trunc(primal_of(inputs[0]))
+            return inputs[0] - whole, whole
+        rule = RULES.get(ufunc)
+        if rule is None:
+            fail(f"the ufunc {ufunc.__name__} has no derivative rule", hint="explain() lists what has; custom_vjp adds.")
+        extra = {k: v for k, v in kwargs.items() if v is not None and k not in ("out", "casting", "order", "subok")}
+        if extra.get("where", True) is True:
+            extra.pop("where", None)
+        if extra:
+            fail(f"np.{ufunc.__name__} with {', '.join(extra)}= has no derivative rule", hint="Use np.where or astype.")
+        return apply(rule, inputs, {"out": kwargs["out"]} if kwargs.get("out") is not None else {})
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        options = {k: v for k, v in kwargs.items() if k not in ("out",) and v is not None}
+        options.setdefault("axis", 0 if "axis" not in kwargs else None)
+        return _REDUCTIONS[ufunc](inputs[0], **options)
+    if method == "accumulate" and ufunc in (np.add, np.multiply):
+        return (np.cumsum if ufunc is np.add else np.cumprod)(inputs[0], axis=kwargs.get("axis", 0))
+    if method == "outer":
+        a, b = inputs
+        return ufunc(np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b))), b)
+    if method == "at" and ufunc is np.add and type(inputs[0]) is TracedArray:
+        from custodiet.autodiff.rules.indexing import index_add
+
+        target, index, values = inputs
+        target += index_add(values, target.shape, index)
+        return None
+    fail(f"np.{ufunc.__name__}.{method} has no derivative rule", hint="Write a loop, or use a reduction.")
+
+
+def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A NumPy function that met a traced value."""
+    rule = RULES.get(func)
+    if rule is not None:
+        return apply(rule, tuple(args), dict(kwargs))
+    program = COMPOSITES.get(func)
+    if program is not None:
+        return program(*args, **kwargs)
+    if func in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
+        return _like(func, *args, **kwargs)
+    if func in CONSTANT:
+        return func(*plain_deep(args), **plain_deep(kwargs))
+    if func in _MUTATORS:
+        return _MUTATORS[func](*args, **kwargs)
+    if not _any_in_trace(args) and not _any_in_trace(tuple(kwargs.values())):
+        out = func(*plain_deep(args), **plain_deep(kwargs))
+        return constant(out.copy() if isinstance(out, np.ndarray) and out.base is not None else out)
+    name = f"{getattr(func, '__module__', 'numpy')}.{func.__name__}"
+    fail(f"{name} has no derivative rule", hint=REFUSED.get(func, "Write it with the functions that have one, or use custom_vjp."))
+
+
+def _any_in_trace(values: Any) -> bool:
+    if isinstance(values, (list, tuple)) and not traced(values):
+        return any(_any_in_trace(one) for one in values)
+    return traced(values) and values.t is not None
+
+
+def _like(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
+    if func is np.full_like:
+        value, args = (args[0], args[1:]) if args else (kwargs.pop("fill_value"), args)
+        out = constant(np.zeros_like(primal_of(a), *args, **kwargs))
+        out[...] = value
+        return out
+    return constant(func(primal_of(a), *args, **kwargs))
+
+
+def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    if type(dst) is not TracedArray:
+        fail("np.copyto cannot put a traced value into a plain array", hint="Write dst[...] = src in the function itself.")
+    dst[...] = src if where is True else np.where(where, src, dst)
+
+
+def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    steps = np.arange(min(a.shape))
+    a[(steps,) * a.ndim] = val
+
+
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
+    from custodiet.autodiff.rules.indexing import along_index
+
+    arr[along_index(indices, axis)] = values
+
+
+_MUTATORS: dict[Any, Callable[..., None]] = {
+    np.copyto: _copyto,
+    np.fill_diagonal: _fill_diagonal,
+    np.put_along_axis: _put_along_axis,
+}
+
+_METHODS: dict[str, Any] = {
+    name: getattr(np, name)
+    for name in (
+        "sum", "mean", "prod", "var", "std", "max", "min", "cumsum", "cumprod", "ravel", "squeeze", "swapaxes",
+        "trace", "diagonal", "repeat", "take", "clip", "round", "dot", "argmax", "argmin", "argsort",
+        "nonzero", "any", "all", "ptp", "searchsorted",
+    )
+}  # fmt: skip
+
+
+def method_of(x: Any, name: str) -> Callable[..., Any]:
+    """The ndarray method `name` of a traced array or NumPy number."""
+    function = _METHODS.get(name)
+    if function is not None:
+        return lambda *args, **kwargs: function(x, *args, **kwargs)
+    if name == "reshape":
+
+        def reshape(*shape: Any, **kwargs: Any) -> Any:
+            return np.reshape(x, shape[0] if len(shape) == 1 else shape, **kwargs)
+
+        return reshape
+    if name == "transpose":
+
+        def transpose(*axes: Any) -> Any:
+            return np.transpose(x, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
+
+        return transpose
+    if name == "flatten":
+        return lambda order="C": np.ravel(x, order).copy()
+    if name == "astype":
+        return lambda dtype, **kwargs: np.reshape(x, ()).astype(dtype, **kwargs)[()]
+    if name in ("copy", "conj", "conjugate"):
+        return lambda *args, **kwargs: x if not x._is_array_ else x.copy()
+    if name == "tolist":
+        return x.item
+    if name in ("tobytes", "nbytes", "strides", "itemsize", "dump", "ctypes", "data"):
+        fail(f"the attribute {name!r} of a traced array has no derivative", hint="Read it from stop_gradient(x).")
+    fail(f"the array method {name!r} is not differentiable", hint="Use the NumPy function of that name, or indexing.")

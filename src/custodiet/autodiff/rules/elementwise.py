@@ -1,0 +1,249 @@
+"""Elementwise functions: NumPy's ufuncs, `where` and `clip`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from custodiet.autodiff.rules.core import (
+    RULES,
+    broadcast_like,
+    elementwise,
+    primal_of,
+    register,
+    select,
+    unbroadcast,
+)
+
+__all__ = ["BINARY", "UNARY"]
+
+LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
+DEGREE = float(np.pi / 180.0)
+
+
+def _zero(out: Any, *args: Any) -> Any:
+    return 0.0
+
+
+def _one(out: Any, *args: Any) -> Any:
+    return 1.0
+
+
+def _add_linear() -> None:
+    """`add`, `subtract`, `negative`: nothing is read."""
+
+    def keep(i: int, sign: float) -> tuple[Any, Any]:
+        def vjp(g: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
+            return unbroadcast(g if sign > 0 else -g, args[i])
+
+        def jvp(t: Any, out: Any, *args: Any, **kwargs: Any) -> Any:
+            return broadcast_like(t if sign > 0 else -t, out)
+
+        return vjp, jvp
+
+    (a, at), (b, bt), (c, ct) = keep(0, 1.0), keep(1, 1.0), keep(1, -1.0)
+    register("np.add", np.add, (a, b), (at, bt), ("", ""))
+    register("np.subtract", np.subtract, (a, c), (at, ct), ("", ""))
+    n, nt = keep(0, -1.0)
+    register("np.negative", np.negative, (n,), (nt,), ("",))
+    register("np.positive", np.positive, (a,), (at,), ("",))
+
+
+def _power_base(out: Any, x: Any, y: Any) -> Any:
+    # y == 0: the derivative is 0 even at x == 0, where x ** -1 is infinite
+    plain = primal_of(y)
+    if np.ndim(plain) == 0 and plain == 2:
+        return y * x
+    hole = (np.asarray(plain) == 0.0) & (np.asarray(primal_of(x)) == 0.0)
+    return y * select(hole, 0.0, np.power(select(hole, 1.0, x), y - 1)) if np.any(hole) else y * np.power(x, y - 1)
+
+
+def _power_exponent(out: Any, x: Any, y: Any) -> Any:
+    zero = np.asarray(primal_of(x)) == 0.0
+    if not np.any(zero):
+        return out * np.log(x)
+    return select(zero, 0.0, out * np.log(select(zero, 1.0, x)))
+
+
+def _abs(out: Any, x: Any) -> Any:
+    return np.sign(x)
+
+
+def _share(out: Any, mine: Any, other: Any) -> Any:
+    """1 where mine was taken, 1/2 at ties and 0 elsewhere; NaN, which is its own answer, counts as taken."""
+    mine, other, out = primal_of(mine), primal_of(other), primal_of(out)
+    took_mine = (mine == out) | (np.isnan(out) & np.isnan(mine))
+    took_other = (other == out) | (np.isnan(out) & np.isnan(other))
+    return np.where(took_mine, np.where(took_other, 0.5, 1.0), 0.0)
+
+
+def _hypot(out: Any, mine: Any) -> Any:
+    zero = np.asarray(primal_of(out)) == 0.0
+    return select(zero, 0.0, mine / select(zero, 1.0, out)) if np.any(zero) else mine / out
+
+
+def _arctan2_part(mine: Any, x: Any, y: Any) -> Any:
+    return mine / (x * x + y * y)
+
+
+def _logaddexp_part(out: Any, x: Any, y: Any) -> Any:
+    # exp(x - out); both -inf: either share is a subgradient, take halves as for ties
+    both = np.asarray(primal_of(x) == -np.inf) & np.asarray(primal_of(y) == -np.inf)
+    return select(both, 0.5, np.exp(x - select(both, 0.0, out))) if np.any(both) else np.exp(x - out)
+
+
+def _sinc(out: Any, x: Any) -> Any:
+    zero = np.asarray(primal_of(x)) == 0.0
+    safe = select(zero, 1.0, x)
+    return select(zero, -(np.pi**2) / 3.0 * x, (np.cos(np.pi * safe) - np.sinc(safe)) / safe)
+
+
+UNARY: dict[str, tuple[Any, str, bool]] = {
+    # name: (derivative from out and x, values read, may it be infinite or multiply an infinity)
+    "exp": (lambda out, x: out, "out", True),
+    "exp2": (lambda out, x: out * LN2, "out", True),
+    "expm1": (lambda out, x: np.exp(x), "0", True),
+    "log": (lambda out, x: 1.0 / x, "0", True),
+    "log2": (lambda out, x: 1.0 / (x * LN2), "0", True),
+    "log10": (lambda out, x: 1.0 / (x * LN10), "0", True),
+    "log1p": (lambda out, x: 1.0 / (1.0 + x), "0", True),
+    "sqrt": (lambda out, x: 0.5 / out, "out", True),
+    "cbrt": (lambda out, x: 1.0 / (3.0 * out * out), "out", True),
+    "square": (lambda out, x: 2.0 * x, "0", True),
+    "reciprocal": (lambda out, x: -out * out, "out", True),
+    "sin": (lambda out, x: np.cos(x), "0", True),
+    "cos": (lambda out, x: -np.sin(x), "0", True),
+    "tan": (lambda out, x: 1.0 + out * out, "out", True),
+    "arcsin": (lambda out, x: 1.0 / np.sqrt(1.0 - x * x), "0", True),
+    "arccos": (lambda out, x: -1.0 / np.sqrt(1.0 - x * x), "0", True),
+    "arctan": (lambda out, x: 1.0 / (1.0 + x * x), "0", True),
+    "sinh": (lambda out, x: np.cosh(x), "0", True),
+    "cosh": (lambda out, x: np.sinh(x), "0", True),
+    "tanh": (lambda out, x: 1.0 - out * out, "out", True),
+    "arcsinh": (lambda out, x: 1.0 / np.sqrt(1.0 + x * x), "0", True),
+    "arccosh": (lambda out, x: 1.0 / np.sqrt(x * x - 1.0), "0", True),
+    "arctanh": (lambda out, x: 1.0 / (1.0 - x * x), "0", True),
+    "absolute": (_abs, "0", False),
+    "fabs": (_abs, "0", False),
+    "deg2rad": (lambda out, x: DEGREE, "", False),
+    "radians": (lambda out, x: DEGREE, "", False),
+    "rad2deg": (lambda out, x: 1.0 / DEGREE, "", False),
+    "degrees": (lambda out, x: 1.0 / DEGREE, "", False),
+    "sign": (_zero, "", False),
+    "floor": (_zero, "", False),
+    "ceil": (_zero, "", False),
+    "rint": (_zero, "", False),
+    "trunc": (_zero, "", False),
+    "conjugate": (_one, "", False),
+}
+
+BINARY: dict[str, tuple[Any, str, Any, str]] = {
+    # name: (derivative in x, values read, derivative in y, values read)
+    "multiply": (lambda out, x, y: y, "1", lambda out, x, y: x, "0"),
+    "divide": (lambda out, x, y: 1.0 / y, "1", lambda out, x, y: -out / y, "out 1"),
+    "power": (_power_base, "0 1", _power_exponent, "out 0"),
+    "float_power": (_power_base, "0 1", _power_exponent, "out 0"),
+    "maximum": (_share, "out 0 1", lambda out, x, y: _share(out, y, x), "out 0 1"),
+    "minimum": (_share, "out 0 1", lambda out, x, y: _share(out, y, x), "out 0 1"),
+    "fmax": (_share, "out 0 1", lambda out, x, y: _share(out, y, x), "out 0 1"),
+    "fmin": (_share, "out 0 1", lambda out, x, y: _share(out, y, x), "out 0 1"),
+    "hypot": (lambda out, x, y: _hypot(out, x), "out 0", lambda out, x, y: _hypot(out, y), "out 1"),
+    "arctan2": (
+        lambda out, y, x: _arctan2_part(x, x, y),
+        "0 1",
+        lambda out, y, x: _arctan2_part(-y, x, y),
+        "0 1",
+    ),
+    "logaddexp": (_logaddexp_part, "out 0 1", lambda out, x, y: _logaddexp_part(out, y, x), "out 0 1"),
+    "logaddexp2": (
+        lambda out, x, y: np.exp2(x - out),
+        "out 0",
+        lambda out, x, y: np.exp2(y - out),
+        "out 1",
+    ),
+    "remainder": (_one, "", lambda out, x, y: -np.floor_divide(x, y), "0 1"),
+    "fmod": (_one, "", lambda out, x, y: -np.trunc(x / y), "0 1"),
+    "floor_divide": (_zero, "", _zero, ""),
+    "copysign": (lambda out, x, y: np.sign(x) * np.sign(out), "out 0", _zero, ""),
+    "ldexp": (lambda out, x, y: np.exp2(y), "1", None, ""),
+    "heaviside": (_zero, "", lambda out, x, y: np.where(primal_of(x) == 0.0, 1.0, 0.0), "0"),
+    "nextafter": (_one, "", _zero, ""),
+}
+
+
+def _where_vjp(took: bool) -> Any:
+    def vjp(g: Any, out: Any, mask: Any, yes: Any, no: Any) -> Any:
+        mask = primal_of(mask)
+        return unbroadcast(np.where(mask, g, 0.0) if took else np.where(mask, 0.0, g), yes if took else no)
+
+    return vjp
+
+
+def _where_jvp(took: bool) -> Any:
+    def jvp(t: Any, out: Any, mask: Any, yes: Any, no: Any) -> Any:
+        mask = primal_of(mask)
+        return broadcast_like(np.where(mask, t, 0.0) if took else np.where(mask, 0.0, t), out)
+
+    return jvp
+
+
+def _clip_partials() -> tuple[Any, Any, Any]:
+    def inner(out: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+        x, low, high = primal_of(x), primal_of(low), primal_of(high)
+        above = True if low is None else x >= low
+        below = True if high is None else x <= high
+        return np.where(np.logical_and(above, below), 1.0, 0.0)
+
+    def lower(out: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+        x, low, high = primal_of(x), primal_of(low), primal_of(high)
+        return np.where((x < low) & (True if high is None else low <= high), 1.0, 0.0)
+
+    def upper(out: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+        x, low, high = primal_of(x), primal_of(low), primal_of(high)
+        return np.where((x > high) | (False if low is None else low > high), 1.0, 0.0)
+
+    return inner, lower, upper
+
+
+
+
+def _define() -> None:
+    _add_linear()
+    for name, (d, reads, guard) in UNARY.items():
+        elementwise(f"np.{name}", getattr(np, name), d, reads=(reads,), guard=guard)
+    for name, (dx, rx, dy, ry) in BINARY.items():
+        elementwise(f"np.{name}", getattr(np, name), dx, dy, reads=(rx, ry))
+    register(
+        "np.where",
+        np.where,
+        (None, _where_vjp(True), _where_vjp(False)),
+        (None, _where_jvp(True), _where_jvp(False)),
+        ("", "0", "0"),
+    )
+    elementwise(
+        "np.clip",
+        np.clip,
+        *_clip_partials(),
+        reads=("0 1 2", "0 1 2", "0 1 2"),
+        guard=False,
+        params="a a_min a_max",
+    )
+    elementwise("np.sinc", np.sinc, _sinc, reads=("0",), params="x")
+    for name in ("real", "real_if_close"):  # traced arrays are real
+        elementwise(f"np.{name}", getattr(np, name), _one, reads=("",), guard=False)
+    elementwise("np.imag", np.imag, _zero, reads=("",), guard=False)
+    elementwise("np.round", np.round, _zero, reads=("",), guard=False)
+    RULES[np.around] = RULES[np.round]
+    elementwise("np.fix", np.fix, _zero, reads=("",), guard=False)
+    elementwise(
+        "np.nan_to_num",
+        np.nan_to_num,
+        lambda out, x: np.where(np.isfinite(primal_of(x)), 1.0, 0.0),
+        reads=("0",),
+        params="x",
+    )
+
+
+_define()
+

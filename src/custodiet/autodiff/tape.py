@@ -1,0 +1,403 @@
+"""Reverse mode by recording: the tape and the sweep back over it.
+
+The tape is a list. An operation on numbers is a tuple `(place of a, d/da, place of b, d/db)`; anything else is a small
+object that knows how to hand its cotangent on. Place 0 is nobody's. Adjoints of arrays are buffers that reading and
+writing single elements updates in place, so that a loop over elements costs what its steps cost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from custodiet.autodiff.arrays import TracedArray
+from custodiet.autodiff.core import Trace, fail, operands, traced
+from custodiet.autodiff.floats import TracedFloat
+from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
+from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
+
+__all__ = ["ReverseTrace", "pull"]
+
+ZERO = 0.0
+"""The very object that says "no cotangent has come" (compared by identity)."""
+
+_BIG = 4096
+
+
+class _Closed(list[Any]):
+    def append(self, item: Any) -> None:
+        fail(
+            "a traced value was used after the derivative that it belonged to was finished",
+            hint="Return what is needed from the function (has_aux=True) instead of keeping it in an object.",
+        )
+
+
+def _ghost(x: Any) -> Any:
+    """Shape and dtype of an array whose values no rule reads, without its memory."""
+    if isinstance(x, np.ndarray) and not traced(x) and x.size > _BIG:
+        return np.broadcast_to(np.zeros((), x.dtype), x.shape)
+    return x
+
+
+class _Accumulator:
+    """Adjoints during one sweep; `own[i]` where the buffer of place i may be changed in place."""
+
+    __slots__ = ("adjoint", "own")
+
+    def __init__(self, size: int) -> None:
+        self.adjoint: list[Any] = [ZERO] * size
+        self.own = bytearray(size)
+
+    def add(self, place: int, c: Any) -> None:
+        now = self.adjoint[place]
+        if now is ZERO:
+            self.adjoint[place] = c
+        elif self.own[place] and type(now) is np.ndarray and type(c) is np.ndarray and now.shape == c.shape:
+            now += c
+        else:
+            self.adjoint[place] = now + c
+            self.own[place] = 1
+
+    def buffer(self, place: int, shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+        """The adjoint of an array as something to write into."""
+        now = self.adjoint[place]
+        if now is ZERO:
+            now = np.zeros(shape, dtype)
+        elif not self.own[place] or type(now) is not np.ndarray:
+            now = now.copy()
+        if type(now) is np.ndarray and traced(like):
+            now = TracedArray(now, 0, None)
+        self.adjoint[place] = now
+        self.own[place] = 1
+        return now
+
+
+class _Node:
+    """A primitive: its rule, the values that the rule may read, and the places of its operands."""
+
+    __slots__ = ("args", "kwargs", "out", "parents", "rule")
+
+    def __init__(self, rule: Rule, args: Any, kwargs: Any, out: Any, parents: Any) -> None:
+        self.rule = rule
+        self.args = args
+        self.kwargs = kwargs
+        self.out = out
+        self.parents = parents
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        rule = self.rule
+        for k, parent in self.parents:
+            if rule.variadic:
+                c = rule.vjps[0](g, self.out, k, *self.args, **self.kwargs)  # type: ignore[misc]
+            else:
+                c = rule.vjps[k](g, self.out, *self.args, **self.kwargs)  # type: ignore[misc]
+            sweep.add(parent, c)
+
+
+class _Sum:
+    """A number computed from many numbers."""
+
+    __slots__ = ("parents",)
+
+    def __init__(self, parents: Any) -> None:
+        self.parents = parents
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        for parent, d in self.parents:
+            sweep.add(parent, scale(g, d))
+
+
+class _Get:
+    """`x[key]`."""
+
+    __slots__ = ("advanced", "dtype", "key", "parent", "shape")
+
+    def __init__(self, parent: int, key: Any, shape: tuple[int, ...], dtype: Any, advanced: bool) -> None:
+        self.parent = parent
+        self.key = key
+        self.shape = shape
+        self.dtype = dtype
+        self.advanced = advanced
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        buffer = sweep.buffer(self.parent, self.shape, self.dtype, g)
+        if not self.advanced:
+            buffer[self.key] += g
+        elif type(buffer) is np.ndarray:
+            np.add.at(buffer, self.key, g)
+        else:
+            sweep.adjoint[self.parent] = buffer + index_add(g, self.shape, self.key)
+
+
+class _Set:
+    """`x[key] = value`: the version after the write."""
+
+    __slots__ = ("base", "key", "like", "value", "won")
+
+    def __init__(self, base: int, key: Any, value: int, like: Any, won: Any) -> None:
+        self.base = base
+        self.key = key
+        self.value = value
+        self.like = like
+        self.won = won
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        if not sweep.own[place]:
+            g = g.copy()
+        sweep.adjoint[place] = ZERO
+        if self.value:
+            part = g[self.key]
+            part = part.copy() if shape_of(part) else part
+            if self.won is not None:
+                part = np.where(self.won, part, 0.0)
+            sweep.add(self.value, unbroadcast(part, self.like))
+        if self.base:
+            g[self.key] = 0.0
+            if sweep.adjoint[self.base] is ZERO:
+                sweep.adjoint[self.base] = g
+                sweep.own[self.base] = 1
+            else:
+                sweep.add(self.base, g)
+
+
+class _Part:
+    """One of several results of a primitive."""
+
+    __slots__ = ("count", "index", "parent")
+
+    def __init__(self, parent: int, index: int, count: int) -> None:
+        self.parent = parent
+        self.index = index
+        self.count = count
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        now = sweep.adjoint[self.parent]
+        parts = [ZERO] * self.count if now is ZERO else now
+        parts[self.index] = g if parts[self.index] is ZERO else parts[self.index] + g
+        sweep.adjoint[self.parent] = parts
+
+
+class _Many:
+    """A primitive with several results: fills in zeros for those without a cotangent, then goes on as a node."""
+
+    __slots__ = ("node", "outs")
+
+    def __init__(self, node: Any, outs: Any) -> None:
+        self.node = node
+        self.outs = outs
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        full = [
+            (np.zeros(shape_of(o), dtype_of(o)) if shape_of(o) else 0.0) if c is ZERO else c
+            for c, o in zip(g, self.outs, strict=True)
+        ]
+        self.node.pull(tuple(full), sweep, place)
+
+
+class _Call:
+    """A function with a derivative of its own (custom_vjp, checkpoint): `back(g)` gives one cotangent per parent."""
+
+    __slots__ = ("back", "parents")
+
+    def __init__(self, back: Any, parents: Any) -> None:
+        self.back = back
+        self.parents = parents
+
+    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+        for parent, c in zip(self.parents, self.back(g), strict=True):
+            if parent and c is not None:
+                sweep.add(parent, c)
+
+
+class ReverseTrace(Trace):
+    """A tape."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: list[Any] = [None]
+
+    def lift(self, value: Any) -> Any:
+        """A new independent variable with this value."""
+        place = self.push(None)
+        if isinstance(value, np.ndarray):
+            handle = TracedArray(value, place, self)
+            if type(value) is TracedArray:
+                handle.v = value.snapshot()
+            handle.shared = True
+            return handle
+        return TracedFloat(value, place, self)
+
+    def push(self, entry: Any) -> int:
+        """Append an entry; its place."""
+        place = len(self.entries)
+        self.entries.append(entry)
+        return place
+
+    def close(self) -> None:
+        """No more recording: whoever still holds a value of this tape gets a clear error."""
+        entries = self.entries
+        self.entries = _Closed(entries)
+
+    def wrap(self, out: Any, place: int) -> Any:
+        """A result at a place."""
+        if isinstance(out, np.ndarray):
+            return TracedArray(out, place, self)
+        return TracedFloat(out, place, self)
+
+    def scalar(self, out: Any, args: tuple[Any, ...], partials: tuple[Any, ...]) -> Any:
+        pairs = []
+        for one, d in zip(args, partials, strict=False):
+            if getattr(one, "t", None) is self and traced(one):
+                if d is None:
+                    fail("not differentiable in that argument", hint="Pass a plain value: stop_gradient(x).")
+                pairs.append((one.i, d))
+        if len(pairs) == 1:
+            (a, da), b, db = pairs[0], 0, 0.0
+        elif len(pairs) == 2:
+            (a, da), (b, db) = pairs
+        else:
+            return TracedFloat(out, self.push(_Sum(tuple(pairs))), self)
+        return TracedFloat(out, self.push((a, da, b, db)), self)
+
+    def getitem(self, handle: TracedArray, key: Any) -> Any:
+        """`handle[key]`."""
+        out = handle.v[key]
+        advanced = is_advanced(key)
+        place = self.push(
+            _Get(handle.i, freeze_index(key) if advanced else key, handle.v.shape, handle.v.dtype, advanced)
+        )
+        return self.wrap(out, place)
+
+    def store(self, handle: TracedArray, key: Any, value: Any) -> None:
+        if handle.t is self:
+            base, below = handle.i, handle.v
+        elif handle.t is None:
+            base, below = 0, handle.v
+        else:
+            base, below = 0, TracedArray(handle.v, handle.i, handle.t)
+            below.shared = handle.shared
+        value_place, like, inner = 0, None, value
+        if traced(value) and value.t is self:
+            value_place, inner = value.i, value.v
+            like = _ghost(inner)
+        if type(below) is np.ndarray and traced(inner):
+            below = TracedArray(below, 0, None)
+        below[key] = inner
+        won = winning_writes(shape_of(below), key) if value_place else None
+        frozen = freeze_index(key)
+        handle.v, handle.t = below, self
+        handle.i = self.push(_Set(base, frozen, value_place, like, won))
+
+    def process(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        values = operands(rule, args)
+        read = frozenset().union(
+            *(
+                rule.reads[0 if rule.variadic else k]
+                for k, one in enumerate(values)
+                if traced(one) and one.t is self and (rule.variadic or k < len(rule.reads))
+            )
+        )
+        parents, kept, arrays = [], [], False
+        for k, one in enumerate(values):
+            needed = rule.variadic or str(k) in read
+            if traced(one):
+                arrays = arrays or one._is_array_
+                if one.t is self:
+                    if not rule.variadic and (k >= len(rule.vjps) or rule.vjps[k] is None):
+                        fail(f"{rule.name} is not differentiable in argument {k}", hint="Pass stop_gradient(x) there.")
+                    parents.append((k, one.i))
+                if one._is_array_:
+                    one = (one.keep() if needed else one._value()) if one.t in (self, None) else one.snapshot()
+                elif one.t is self:
+                    one = one.v
+            elif isinstance(one, np.ndarray):
+                arrays = True
+                if needed and one.flags.writeable:
+                    one = one.copy()  # the caller may change it before the sweep back
+            kept.append(one)
+        full = tuple(kept)
+        if rule.variadic:
+            full = (*args[: rule.spread], *kept) if rule.spread else (kept, *args[1:])
+        out = rule.primal(*full, **kwargs)
+        if not arrays and not rule.variadic and not isinstance(out, (np.ndarray, tuple)):
+            return self._number(rule, out, full, kwargs, parents)
+        return self._record(rule, out, full, kwargs, parents, read)
+
+    def _number(self, rule: Rule, out: Any, args: Any, kwargs: Any, parents: Any) -> Any:
+        """A primitive of numbers: take its partial derivatives now."""
+        with np.errstate(all="ignore"):
+            pairs = tuple((place, rule.vjps[k](1.0, out, *args, **kwargs)) for k, place in parents)  # type: ignore[misc]
+        if len(pairs) == 1:
+            return TracedFloat(out, self.push((*pairs[0], 0, 0.0)), self)
+        if len(pairs) == 2:
+            return TracedFloat(out, self.push((*pairs[0], *pairs[1])), self)
+        return TracedFloat(out, self.push(_Sum(pairs)), self)
+
+    def _record(self, rule: Rule, out: Any, args: Any, kwargs: Any, parents: Any, read: frozenset[str]) -> Any:
+        saved = args
+        if not rule.variadic:
+            saved = tuple(one if str(k) in read else _ghost(one) for k, one in enumerate(args))
+        if isinstance(out, tuple):
+            place = self.push(_Many(_Node(rule, saved, kwargs, tuple(out), parents), tuple(out)))
+            parts = [self.wrap(one, self.push(_Part(place, k, len(out)))) for k, one in enumerate(out)]
+            for one in parts:
+                if one._is_array_:
+                    one.shared = True
+            return type(out)(*parts) if hasattr(out, "_fields") else tuple(parts)
+        keep_out = "out" in read or rule.variadic
+        result = self.wrap(out, self.push(_Node(rule, saved, kwargs, out if keep_out else _ghost(out), parents)))
+        if keep_out and result._is_array_:
+            result.shared = True
+        return result
+
+    def call(self, out: Any, parents: list[Any], back: Any) -> Any:
+        """A result whose cotangent goes to `parents` (traced values or plain ones) through `back`."""
+        places = [one.i if traced(one) and one.t is self else 0 for one in parents]
+        return self.wrap(out, self.push(_Call(back, places)))
+
+
+def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -> list[Any]:
+    """Sweep back over a tape.
+
+    Args:
+        seeds: (place, cotangent) of the results; a place may occur more than once.
+        wanted: places of the independent variables.
+
+    Returns:
+        One cotangent per wanted place; 0.0 where nothing came.
+    """
+    entries = trace.entries
+    start = max((place for place, _ in seeds), default=0)
+    sweep = _Accumulator(max(start, *wanted, 0) + 1 if wanted else start + 1)
+    adjoint = sweep.adjoint
+    for place, g in seeds:
+        if place:
+            sweep.add(place, g)
+    with np.errstate(all="ignore"):
+        for place in range(start, 0, -1):
+            g = adjoint[place]
+            if g is ZERO:
+                continue
+            entry = entries[place]
+            if type(entry) is tuple:
+                if type(g) is float or not traced(g):
+                    if not g:
+                        continue
+                    a, da, b, db = entry
+                    adjoint[a] += g * da
+                    if b:
+                        adjoint[b] += g * db
+                else:
+                    a, da, b, db = entry
+                    sweep.add(a, scale(g, da))
+                    if b:
+                        sweep.add(b, scale(g, db))
+            elif entry is not None:
+                entry.pull(g, sweep, place)
+                adjoint[place] = ZERO
+    return [adjoint[place] for place in wanted]
+
+
