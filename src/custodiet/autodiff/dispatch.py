@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.entry import CompiledGradient, Trapped, compile_gradient, signature_of
+from custodiet.autodiff.compiler.frontend import Declined
+from custodiet.autodiff.compiler.verify import verify_gradient
 from custodiet.autodiff.core import traced
 from custodiet.autodiff.engine import check_argnums, reverse_call
+from custodiet.autodiff.pytree import flatten
 from custodiet.autodiff.rules.core import primal_of
 from custodiet.errors import DifferentiationError
 
 __all__ = ["MODES", "Explanation", "State", "explain_call", "run_value_and_grad", "scalar_result"]
 
 MODES = ("auto", "compile", "trace")
+HOT_AFTER_S = 0.2
+"""a first call that is still on the tape then is compiled meanwhile"""
+
+
+class TapeStopped(BaseException):
+    """Thrown into a recording that compiled code will replace; no user's `except Exception` catches it."""
 
 
 @dataclass
@@ -24,6 +36,8 @@ class State:
 
     calls: int = 0
     compiled: dict[Any, Any] = field(default_factory=dict)
+    """signature -> CompiledGradient, or the reason why there is none"""
+    seen: set[Any] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +72,9 @@ def scalar_result(value: Any, f: Callable[..., Any]) -> None:
         hint = "With a second result that is not differentiated, pass has_aux=True."
     else:
         hint = "Return a float."
-    raise DifferentiationError(f"{name} did not return a number that can be differentiated", expected="a float", got=got, hint=hint)
+    raise DifferentiationError(
+        f"{name} did not return a number that can be differentiated", expected="a float", got=got, hint=hint
+    )
 
 
 def run_value_and_grad(
@@ -78,7 +94,21 @@ def run_value_and_grad(
     check_mode(mode)
     state.calls += 1
     places = check_argnums(argnums, args)
-    record = reverse_call(f, args, kwargs, places, has_aux)
+    if mode != "trace" and not kwargs and not any(map(_is_traced, args)):
+        found = _run_compiled(f, args, places, has_aux, mode, state)
+        if found is not None:
+            value, gradients = found
+            return value, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+    elif mode == "compile" and kwargs:
+        raise DifferentiationError('mode="compile" takes positional arguments', got=sorted(kwargs))
+    return _run_tape(f, args, kwargs, argnums, places, has_aux, None)
+
+
+def _run_tape(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: int | tuple[int, ...],
+    places: tuple[int, ...], has_aux: bool, on_trace: Callable[[Any], None] | None,
+) -> tuple[Any, Any]:  # fmt: skip
+    record = reverse_call(f, args, kwargs, places, has_aux, on_trace=on_trace)
     scalar_result(record.value, f)
     one = primal_of(record.value)
     seed: Any = 1.0 if isinstance(one, float) and not isinstance(one, np.floating) else np.ones_like(one)[()]
@@ -89,7 +119,116 @@ def run_value_and_grad(
     return value, gradients[0] if isinstance(argnums, int) else gradients
 
 
+def _is_traced(value: Any) -> bool:
+    if isinstance(value, float | int | np.ndarray):
+        return traced(value)
+    return any(traced(leaf) for leaf in flatten(value)[0])
+
+
+def _run_compiled(
+    f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool, mode: str, state: State
+) -> tuple[Any, list[Any]] | None:
+    """Through native code; None where the tape has to do it."""
+    key = (signature_of(args), places, has_aux)
+    entry = state.compiled.get(key)
+    if isinstance(entry, CompiledGradient) and not entry.still_valid():
+        entry = state.compiled[key] = None
+    if entry is None:
+        if mode == "auto" and key not in state.seen:
+            state.seen.add(key)
+            return _first_call(f, args, places, has_aux, state, key)
+        entry = state.compiled[key] = _compiled(f, args, places, has_aux)
+    if isinstance(entry, Declined):
+        if mode == "compile":
+            hint = 'mode="auto" takes the tape.'
+            raise DifferentiationError(f"{_name(f)} cannot be compiled: {entry}", hint=hint) from None
+        return None
+    try:
+        return _call_checked(f, entry, args, places, has_aux)
+    except Trapped:
+        return None  # the tape raises what CPython raises
+
+
+def _compiled(
+    f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool
+) -> CompiledGradient | Declined:
+    """Compile, or the reason why not."""
+    try:
+        return compile_gradient(f, args, places, has_aux=has_aux)
+    except Declined as declined:
+        return declined
+
+
+def _first_call(
+    f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool, state: State, key: Any
+) -> tuple[Any, list[Any]] | None:
+    """The tape, unless it runs long: then a second thread compiles meanwhile, and the tape stops once that is done."""
+    traces: list[Any] = []
+    done = threading.Event()
+
+    def compile_meanwhile() -> None:
+        found = _compiled(f, args, places, has_aux)
+        state.compiled[key] = found
+        if isinstance(found, CompiledGradient) and traces and not done.is_set():
+            traces[0].stop(TapeStopped)
+
+    timer = threading.Timer(HOT_AFTER_S, compile_meanwhile)
+    timer.daemon = True
+    timer.start()
+    try:
+        value, gradients = _run_tape(f, args, {}, places, places, has_aux, traces.append)
+        return value, list(gradients)
+    except TapeStopped:
+        entry = state.compiled[key]
+        try:
+            return _call_checked(f, entry, args, places, has_aux)
+        except Trapped:
+            return None
+    finally:
+        done.set()
+        timer.cancel()
+
+
+def _call_checked(
+    f: Callable[..., Any], entry: CompiledGradient, args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool
+) -> tuple[Any, list[Any]]:
+    before = copy.deepcopy(args) if entry.writes and entry.verified != entry.all_blocks else args
+    value, gradients, entered = entry(args)
+    if entered & ~entry.verified or not entry.verified_once:
+        plain = value[0] if has_aux else value
+        scalar_result(plain, f)
+        verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified))
+        entry.verified |= entered
+        entry.verified_once = True
+    return value, gradients
+
+
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", repr(f))
+
+
 def explain_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], mode: str) -> Explanation:
     """The path that `grad(f, mode=mode)(*args)` takes and why."""
     check_mode(mode)
-    return Explanation(path="trace", reason="only the tape is there in this version")
+    if mode == "trace":
+        return Explanation(path="trace", reason='mode="trace" was asked for')
+    if kwargs:
+        return Explanation(path="trace", reason="keyword arguments are not compiled")
+    if any(map(_is_traced, args)):
+        return Explanation(path="trace", reason="an outer derivative follows the arguments")
+    places = tuple(place for place, one in enumerate(args) if _has_floats(one))
+    found = _compiled(f, args, places, False)
+    if isinstance(found, Declined):
+        return Explanation(path="trace", reason=str(found))
+    reason = f"compiled for {len(found.program.params)} numbers and arrays, {found.num_blocks} basic blocks"
+    if mode == "auto":
+        reason += "; from the second call on, or once the first one runs long"
+    return Explanation(path="compile", reason=reason)
+
+
+def _has_floats(value: Any) -> bool:
+    try:
+        leaves = flatten(value)[0]
+    except DifferentiationError:
+        return False
+    return any(isinstance(one, float) or (isinstance(one, np.ndarray) and one.dtype.kind == "f") for one in leaves)

@@ -32,7 +32,7 @@ def argument_name(f: Callable[..., Any], place: int) -> str:
 
 
 def check_argnums(argnums: int | Sequence[int], args: tuple[Any, ...]) -> tuple[int, ...]:
-    """argnums as a tuple of places, negative ones counted from the end."""
+    """Argnums as a tuple of places, negative ones counted from the end."""
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for one in wanted:
         if not isinstance(one, int) or isinstance(one, bool) or not -len(args) <= one < len(args):
@@ -59,7 +59,8 @@ def reach_call(
         return made(*given, **named), reach
     except RecursionError as error:
         raise DifferentiationError(
-            "the function calls itself too deeply", hint="Is the recursion finite? sys.setrecursionlimit raises the limit."
+            "the function calls itself too deeply",
+            hint="Is the recursion finite? sys.setrecursionlimit raises the limit.",
         ) from error
 
 
@@ -148,15 +149,24 @@ def finish_leaf(g: Any, x: Any) -> Any:
 
 
 def reverse_call(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: tuple[int, ...], has_aux: bool = False
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    argnums: tuple[int, ...],
+    has_aux: bool = False,
+    *,
+    on_trace: Callable[[ReverseTrace], None] | None = None,
 ) -> Recorded:
     """Run `f` on a tape.
 
     Args:
         argnums: places of the differentiated arguments, checked.
         has_aux: f returns (value, anything).
+        on_trace: is handed the tape before the run.
     """
     trace = ReverseTrace()
+    if on_trace is not None:
+        on_trace(trace)
     given, leaves, places, structures = list(args), [], [], []
     arrays: list[tuple[Any, Any]] = []
     for k in argnums:
@@ -256,7 +266,11 @@ def forward_call(
 def _tangent(one: Any, leaf: Any, trace: Any, width: int | None) -> Any:
     lead = () if width is None else (width,)
     if traced(one) and one.t is trace:
-        return np.broadcast_to(one.i, lead + leaf.shape) if isinstance(leaf, np.ndarray) and np.shape(one.i) == () else one.i
+        return (
+            np.broadcast_to(one.i, lead + leaf.shape)
+            if isinstance(leaf, np.ndarray) and np.shape(one.i) == ()
+            else one.i
+        )
     plain = primal_of(leaf)
     if isinstance(plain, np.ndarray):
         return np.zeros(lead + plain.shape, plain.dtype if plain.dtype.kind == "f" else float)

@@ -25,6 +25,15 @@ ZERO = 0.0
 _BIG = 4096
 
 
+class _Stopped(list[Any]):
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__()
+        self._error = error
+
+    def append(self, item: Any) -> None:
+        raise self._error
+
+
 class _Closed(list[Any]):
     def append(self, item: Any) -> None:
         fail(
@@ -241,6 +250,10 @@ class ReverseTrace(Trace):
         entries = self.entries
         self.entries = _Closed(entries)
 
+    def stop(self, error: type[BaseException]) -> None:
+        """The next operation that is recorded raises `error`; may be called from another thread."""
+        self.entries = _Stopped(error)
+
     def wrap(self, out: Any, place: int) -> Any:
         """A result at a place."""
         if isinstance(out, np.ndarray):
@@ -399,5 +412,3 @@ def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -
                 entry.pull(g, sweep, place)
                 adjoint[place] = ZERO
     return [adjoint[place] for place in wanted]
-
-

@@ -18,7 +18,7 @@ from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
-from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value
+from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
 
 __all__ = ["CompiledGradient", "Trapped", "compile_gradient", "signature_of"]
 
@@ -173,12 +173,22 @@ class CompiledGradient:
         argnums: Sequence[int],
         free: list[tuple[Any, str]],
         statics: list[tuple[Any, str, Any]],
+        *,
+        file: str,
+        first_line: int,
     ) -> None:
         self.program, self.reversed, self.result = program, reversed_, result
         self.argnums, self.free, self.statics = tuple(argnums), free, statics
-        self.text, self.num_blocks = to_llvm(ENTRY, program, reversed_)
+        self.text, self.block_lines = to_llvm(ENTRY, program, reversed_)
+        self.num_blocks, self.first_line = len(self.block_lines), first_line + 1
+        self.block_lines = [line + first_line for line in self.block_lines]
         self.native = load_native(self.text)
+        self.file = file
+        self.all_blocks = (1 << self.num_blocks) - 1
         self.verified = 0
+        self.verified_once = False
+        self.writes = bool(program.stores & {ref.name for ref in program.params})
+        self.seeds = [1.0] + [0.0] * (len(reversed_.seeds) - 1)
         formats = []
         for ref in program.params:
             formats.append(
@@ -199,11 +209,11 @@ class CompiledGradient:
         except KeyError:
             return False
 
-    def __call__(self, args: Sequence[Any]) -> tuple[list[Any], list[Any], int]:
+    def __call__(self, args: Sequence[Any]) -> tuple[Any, list[Any], int]:
         """Run it.
 
         Returns:
-            Leaves of the result; gradients of `argnums`, each in its argument's structure; bits of the blocks entered.
+            The result; gradients of `argnums`, each in its argument's structure; bits of the basic blocks entered.
 
         Raises:
             Trapped: CPython has to run this call. Arguments are as they were.
@@ -229,7 +239,7 @@ class CompiledGradient:
         if copies:
             self._refuse_aliases(given)
         out = self._out()
-        if self.native.call(self._pack(*words, *([1.0] * len(self.reversed.seeds))), out):
+        if self.native.call(self._pack(*words, *self.seeds), out):
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy
@@ -259,7 +269,7 @@ class CompiledGradient:
             if any(np.may_share_memory(one, other) for other in arrays[place + 1 :]):
                 raise Trapped
 
-    def _unpack(self, args: Sequence[Any], out: Any, shadows: list[Any]) -> tuple[list[Any], list[Any], int]:
+    def _unpack(self, args: Sequence[Any], out: Any, shadows: list[Any]) -> tuple[Any, list[Any], int]:
         ints = (ctypes.c_int64 * len(out)).from_buffer(out)
         results: list[Any] = []
         for place, one in enumerate(self.program.results):
@@ -279,16 +289,20 @@ class CompiledGradient:
         place = 0
         for number, one in enumerate(args):
             kind = _kind(one)
-            leaves: list[Any] = []
-            _flatten(one, kind, leaves)
-            parts = found[place : place + len(leaves)]
-            place += len(leaves)
+            own: list[Any] = []
+            _flatten(one, kind, own)
+            parts = found[place : place + len(own)]
+            place += len(own)
             if number in self.argnums:
-                parts = [
-                    self._zero_like(leaf) if part is None else part for leaf, part in zip(leaves, parts, strict=True)
-                ]
-                gradients.append(_rebuild(one, kind, parts))
-        return results, gradients, entered
+                parts = [self._zero_like(leaf) if part is None else part for leaf, part in zip(own, parts, strict=True)]
+                gradients.append((number, _rebuild(one, kind, parts)))
+        ordered = dict(gradients)
+        return _python_value(self.result, results), [ordered[number] for number in self.argnums], entered
+
+    def where(self, blocks: int) -> str:
+        """File and line of the first of some basic blocks."""
+        lines = [line for place, line in enumerate(self.block_lines) if blocks >> place & 1]
+        return f"{self.file}:{lines[0] if lines else self.first_line}"
 
     @staticmethod
     def _zero_like(leaf: Any) -> Any:
@@ -297,13 +311,27 @@ class CompiledGradient:
         return 0.0 if isinstance(leaf, float) else None
 
 
-def compile_gradient(function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]) -> CompiledGradient:
+def _python_value(value: Value, leaves: list[Any]) -> Any:
+    """The result as the user's function returns it, its leaves taken from the front of a list."""
+    if isinstance(value, Ref | Const):
+        return leaves.pop(0)
+    if isinstance(value, Tup):
+        return tuple(_python_value(one, leaves) for one in value.items)
+    if isinstance(value, Mapping):
+        return {key: _python_value(one, leaves) for key, one in value.items.items()}
+    return value.value if isinstance(value, Static) else None
+
+
+def compile_gradient(
+    function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], *, has_aux: bool = False
+) -> CompiledGradient:
     """Compile a function's value and gradient for arguments of these types.
 
     Args:
         function: a plain Python function.
         args: positional arguments; only their structure and types count.
         argnums: which of them are differentiated.
+        has_aux: the function returns (value, anything).
 
     Raises:
         Declined: the function is for the tape, and why.
@@ -329,10 +357,26 @@ def compile_gradient(function: Callable[..., Any], args: Sequence[Any], argnums:
     lowerer.active_nodes.append(source.node)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
-    for leaf in program.results:
-        if isinstance(leaf, Ref | Const) and isinstance(leaf.type, Arr):
-            raise Declined("an array is returned", line=source.first_line + 1, file=source.file)
-    return CompiledGradient(program, reverse_program(program), lowerer.result, argnums, free, lowerer.statics)
+    _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
+    reversed_ = reverse_program(program)
+    return CompiledGradient(
+        program,
+        reversed_,
+        lowerer.result,
+        argnums,
+        free,
+        lowerer.statics,
+        file=source.file,
+        first_line=source.first_line,
+    )
+
+
+def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:
+    value = result.items[0] if has_aux and isinstance(result, Tup) and len(result.items) == 2 else result
+    if not isinstance(value, Ref | Const) or value.type != "f":
+        raise Declined("what is returned is not one float", line=line, file=file)
+    if any(isinstance(leaf.type, Arr) for leaf in leaves(result)):
+        raise Declined("an array is returned", line=line, file=file)
 
 
 def _bind_defaults(

@@ -77,14 +77,14 @@ def num_slots(ref: Ref) -> int:
     return 2 + ref.type.ndim if isinstance(ref.type, Arr) else 1
 
 
-def to_llvm(name: str, program: Program, reverse: Reversed | None) -> tuple[str, int]:
-    """The module of one function: its value and, with `reverse`, its derivative; and its number of basic blocks.
+def to_llvm(name: str, program: Program, reverse: Reversed | None) -> tuple[str, list[int]]:
+    """The module of one function: its value and, with `reverse`, its derivative; and the line of each of its basic blocks.
 
     Raises:
         Declined: a result is no number, or a statement has no native form.
     """
     emitter = _Emitter(name, program, reverse)
-    return emitter.module(), emitter.num_blocks
+    return emitter.module(), emitter.block_lines
 
 
 class _Emitter:
@@ -96,7 +96,7 @@ class _Emitter:
         self.label = "entry"
         self.quiet = False
         self.loops: list[Loop] = [stmt for stmt in walk(program.body) if isinstance(stmt, Loop)]
-        self.num_blocks = 0
+        self.block_lines: list[int] = []
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class _Emitter:
         """All of it."""
         self._body()
         slots = [f"  %{slot} = alloca {kind}" for slot, kind in self.slots.items()]
-        slots += [f"  store i64 0, ptr %entered{word}" for word in range(-(-self.num_blocks // BITS))]
+        slots += [f"  store i64 0, ptr %entered{word}" for word in range(-(-len(self.block_lines) // BITS))]
         declares = [f"declare double @llvm.{one}.f64(double)" for one in INTRINSICS]
         declares += [f"declare double @{one}(double)" for one in LIBM]
         declares += [f"declare double @{one}(double, double)" for one in LIBM_BINARY]
@@ -192,12 +192,12 @@ class _Emitter:
         self.put(f"br i1 {cond}, label %bail, label %{after}")
         self.start(after)
 
-    def _entered(self) -> None:
+    def _entered(self, line: int) -> None:
         """Note that a basic block was entered: the caller checks a derivative where it goes for the first time."""
         if self.quiet:
             return
-        word, bit = divmod(self.num_blocks, BITS)
-        self.num_blocks += 1
+        word, bit = divmod(len(self.block_lines), BITS)
+        self.block_lines.append(line)
         slot = self.slot(f"entered{word}", "i64")
         before = self.new(f"load i64, ptr {slot}")
         self.put(f"store i64 {self.new(f'or i64 {before}, {1 << bit}')}, ptr {slot}")
@@ -235,7 +235,7 @@ class _Emitter:
                 if gradient is not None:
                     self._write(at, gradient)
                     at += 1
-        for word in range(-(-self.num_blocks // BITS)):
+        for word in range(-(-len(self.block_lines) // BITS)):
             self.put(f"store i64 {self.new(f'load i64, ptr %entered{word}')}, ptr {self._at('%out', at + word)}")
         self.lines += ["  br label %good", "bail:", "  br label %done", "good:", "  br label %done"]
         self.start("done")
@@ -312,7 +312,7 @@ class _Emitter:
         self.put(f"br i1 {self.get(stmt.cond)}, label %{then}, label %{orelse}")
         for label, block in ((then, stmt.then), (orelse, stmt.orelse)):
             self.start(label)
-            self._entered()
+            self._entered(stmt.line)
             self.block(block)
             self.put(f"br label %{after}")
         self.start(after)
@@ -447,7 +447,7 @@ class _Emitter:
             go = self.get(stmt.cond or Const(True))
         self.put(f"br i1 {go}, label %{body}, label %{end}")
         self.start(body)
-        self._entered()
+        self._entered(stmt.line)
         if stmt.frame:
             if trips is None:
                 self._reserve(stmt, "1")

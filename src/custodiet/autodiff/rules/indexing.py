@@ -13,7 +13,6 @@ import numpy as np
 
 from custodiet.autodiff.rules.core import RULES, dtype_of, ndim_of, primal_of, register, shape_of, unbroadcast
 
-
 __all__ = ["freeze_index", "index_add", "index_set", "is_advanced", "winning_writes"]
 
 
@@ -21,7 +20,7 @@ def is_advanced(index: Any) -> bool:
     """True where NumPy would gather by an integer or boolean array instead of making a view."""
     if isinstance(index, tuple):
         return any(is_advanced(one) for one in index)
-    return isinstance(index, (np.ndarray, list)) or isinstance(index, (bool, np.bool_))
+    return isinstance(index, (np.ndarray, list, bool, np.bool_))
 
 
 def freeze_index(index: Any) -> Any:
@@ -121,9 +120,7 @@ def _take_jvp(t: Any, out: Any, x: Any, indices: Any, axis: int | None = None, m
 def along_index(indices: Any, axis: int) -> tuple[Any, ...]:
     """The index tuple by which take_along_axis gathers."""
     indices = np.asarray(indices)
-    grid = [
-        np.arange(n).reshape((1,) * k + (n,) + (1,) * (indices.ndim - k - 1)) for k, n in enumerate(indices.shape)
-    ]
+    grid = [np.arange(n).reshape((1,) * k + (n,) + (1,) * (indices.ndim - k - 1)) for k, n in enumerate(indices.shape)]
     grid[axis % indices.ndim] = indices
     return tuple(grid)
 
@@ -179,8 +176,6 @@ def _sorted_rules(partition: bool) -> tuple[Any, Any]:
 def _compress_index(condition: Any, x: Any, axis: int | None) -> tuple[Any, Any]:
     where = np.flatnonzero(np.asarray(primal_of(condition)))
     return take_index(x, where, axis, "raise")
-
-
 
 
 def _define() -> None:

@@ -45,7 +45,7 @@ m: Any = _Dispatching()
 
 
 def _divide(a: Any, b: Any) -> Any:
-    """a / b, infinite or NaN where Python would raise: a derivative may be infinite where the value is not."""
+    """A / b, infinite or NaN where Python would raise: a derivative may be infinite where the value is not."""
     if primal_of(b) != 0.0:
         return a / b
     top = primal_of(a)

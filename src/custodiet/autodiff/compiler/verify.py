@@ -1,0 +1,136 @@
+"""A compiled derivative is believed only after it was compared: with the tape, or with the program itself where that is long.
+
+Compared when a basic block is entered for the first time, not once per function: code that never ran was never checked.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from custodiet.autodiff.engine import reverse_call
+from custodiet.autodiff.pytree import flatten
+from custodiet.autodiff.rules.core import primal_of
+from custodiet.base.rng import numpy_rng
+from custodiet.errors import DifferentiationError
+
+__all__ = ["compare_values", "verify_gradient"]
+
+TAPE_LIMIT_S = 0.02
+"""a program that takes CPython longer is not recorded: a tape of it would take a hundred times as long"""
+VALUE_TOLERANCE = 1e-9
+GRADIENT_TOLERANCE = 1e-7
+DIFFERENCE_TOLERANCE = 1e-4
+STEP = 1e-6
+
+
+def verify_gradient(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    argnums: Sequence[int],
+    has_aux: bool,
+    value: float,
+    gradients: Sequence[Any],
+    where: str,
+) -> None:
+    """Compare a compiled value and gradient with what CPython and the tape say.
+
+    Args:
+        f: the function.
+        args: arguments as they were before the compiled call.
+        argnums: which were differentiated.
+        has_aux: f returns (value, anything).
+        value: what the compiled code returned.
+        gradients: one per argnum.
+        where: file and line of what was entered for the first time, for the error.
+
+    Raises:
+        DifferentiationError: they differ.
+    """
+    begun = time.perf_counter()
+    expected = _value(f(*copy.deepcopy(tuple(args))), has_aux)
+    elapsed_s = time.perf_counter() - begun
+    compare_values(value, expected, where)
+    found = [leaf for one in gradients for leaf in flatten(one)[0]]
+    if elapsed_s > TAPE_LIMIT_S and _agrees_with_differences(f, args, argnums, has_aux, found):
+        return
+    given = copy.deepcopy(tuple(args))
+    record = reverse_call(f, given, {}, tuple(argnums), has_aux)
+    theirs = [leaf for one in record.rebuild(record.back([1.0])) for leaf in flatten(one)[0]]
+    for mine, other in zip(found, theirs, strict=True):
+        if not _close(mine, primal_of(other), GRADIENT_TOLERANCE):
+            raise DifferentiationError(
+                f"the compiled derivative differs from the tape's at {where}",
+                expected=np.asarray(other).ravel()[:4].tolist(),
+                got=np.asarray(mine).ravel()[:4].tolist(),
+                hint='Use mode="trace", and report the program.',
+            )
+
+
+def compare_values(value: float, expected: float, where: str) -> None:
+    """Raise where a compiled value is not CPython's."""
+    if not _close(value, expected, VALUE_TOLERANCE):
+        raise DifferentiationError(
+            f"the compiled value differs from CPython's at {where}", expected=expected, got=value,
+            hint='Use mode="trace", and report the program.',
+        )  # fmt: skip
+
+
+def _value(result: Any, has_aux: bool) -> float:
+    return float(result[0] if has_aux else result)
+
+
+def _close(mine: Any, other: Any, tolerance: float) -> bool:
+    a, b = np.asarray(mine, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if a.shape != b.shape:
+        return False
+    finite = np.isfinite(b)
+    if not (np.isfinite(a) == finite).all():
+        return False
+    scale = max(float(np.abs(b[finite]).max(initial=0.0)), 1e-30)
+    return bool((np.abs(a[finite] - b[finite]) <= tolerance * scale + 1e-12).all())
+
+
+def _agrees_with_differences(
+    f: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int], has_aux: bool, found: Sequence[Any]
+) -> bool:
+    """Whether the derivative along a random direction is that of central differences of the program in CPython."""
+    rng = numpy_rng(0, "verify")
+    slope = 0.0
+    moved: list[list[Any]] = []
+    start = 0
+    for sign in (1.0, -1.0):
+        moved.append(list(copy.deepcopy(tuple(args))))
+        del sign
+    for k in argnums:
+        leaves, structure = flatten(args[k])
+        directions = [
+            rng.standard_normal(np.shape(one)) * (1.0 + np.abs(one)) if _is_float(one) else None for one in leaves
+        ]
+        for one, g in zip(directions, found[start : start + len(leaves)], strict=True):
+            if one is not None:
+                slope += float(np.sum(one * np.asarray(g)))
+        start += len(leaves)
+        for sign, given in zip((1.0, -1.0), moved, strict=True):
+            parts = [_moved(leaf, one, sign) for leaf, one in zip(leaves, directions, strict=True)]
+            given[k] = structure.build(parts)
+    high, low = (_value(f(*given), has_aux) for given in moved)
+    difference = (high - low) / (2 * STEP)
+    noise = 1e-9 * max(abs(high), abs(low)) / STEP
+    return math.isfinite(difference) and abs(slope - difference) <= DIFFERENCE_TOLERANCE * abs(difference) + noise
+
+
+def _is_float(leaf: Any) -> bool:
+    return isinstance(leaf, float | np.floating) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f")
+
+
+def _moved(leaf: Any, direction: Any, sign: float) -> Any:
+    if direction is None:
+        return copy.deepcopy(leaf)
+    step = leaf + sign * STEP * direction
+    return step if isinstance(leaf, np.ndarray) else float(step)
