@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
 from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
-from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
@@ -44,7 +44,7 @@ def _kind(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.char, value.ndim)
+        return (value.dtype.char, value.ndim, *[size == 1 for size in value.shape])
     if kind is tuple:
         return ("t", *map(_kind, value))
     if kind is list:
@@ -75,6 +75,7 @@ class _Parameters:
     def __init__(self) -> None:
         self.refs: list[Ref] = []
         self.wanted: list[bool] = []
+        self.shapes: list[tuple[int, ...] | None] = []
 
     def bind(self, name: str, value: Any, wanted: bool) -> Value:
         """The compiler's view of an argument."""
@@ -89,7 +90,10 @@ class _Parameters:
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
             return self._leaf(
-                name, Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim), wanted and value.dtype == FLOAT_DTYPE
+                name,
+                Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim),
+                wanted and value.dtype == FLOAT_DTYPE,
+                value.shape,
             )
         if isinstance(value, tuple | list):
             items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
@@ -108,9 +112,19 @@ class _Parameters:
             return Mapping(parts, attributes=True)
         return Static(value)
 
-    def _leaf(self, name: str, kind: Any, wanted: bool) -> Ref:
+    def tell_lengths(self, lowerer: Lowerer) -> None:
+        """Lengths of the arrays so far: those of 1 are known, the others are read once."""
+        for ref, shape in zip(self.refs, self.shapes, strict=True):
+            if isinstance(ref.type, Arr) and shape is not None:
+                dims: list[Operand] = [
+                    Const(1) if one == 1 else lowerer.dim(ref, axis) for axis, one in enumerate(shape)
+                ]
+                lowerer.known_dims[ref.name] = dims
+
+    def _leaf(self, name: str, kind: Any, wanted: bool, shape: tuple[int, ...] | None = None) -> Ref:
         clean = "".join(char if char.isalnum() else "_" for char in name)
         ref = Ref(f"{clean}_in{len(self.refs)}", kind)
+        self.shapes.append(shape)
         self.refs.append(ref)
         self.wanted.append(wanted)
         return ref
@@ -355,6 +369,7 @@ def compile_gradient(
 
     lowerer.read_free = read_free
     lowerer.active_nodes.append(source.node)
+    parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
     _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "Op", "Operand",
+    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "MatMul", "Op", "Operand",
     "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "View", "uses",
 ]  # fmt: skip
 
@@ -143,6 +143,28 @@ class Store(Stmt):
     arr: Ref
     index: tuple[Operand, ...]
     src: Operand
+    line: int = 0
+    initial: bool = False
+    """the first write to a new array, element by element: nobody has read it, and its bounds are its own"""
+
+
+@dataclass
+class MatMul(Stmt):
+    """``dst = op(a) @ op(b)`` into a new array, by BLAS; `op` transposes where the flag is set.
+
+    In the reverse sweep, on adjoints: ``a`` and ``b`` name data or adjoints by `which`, and the product is added.
+    """
+
+    dst: Ref
+    a: Ref
+    b: Ref
+    transpose_a: bool
+    transpose_b: bool
+    sizes: tuple[Operand, Operand, Operand]
+    """rows and columns of the product, and the length that is summed over"""
+    which: str = "ppp"
+    """per dst, a, b: p for the numbers, s for their adjoints"""
+    add: bool = False
     line: int = 0
 
 

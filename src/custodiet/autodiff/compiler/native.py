@@ -45,11 +45,24 @@ def _target() -> Any:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         llvm.load_library_permanently("")  # the process itself: libm and the allocator
+        llvm.add_symbol("custodiet_dgemm", _dgemm_address())
         target = llvm.Target.from_default_triple()
         _STATE["cpu"] = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
         name, features = _STATE["cpu"]
         _STATE["machine"] = target.create_target_machine(cpu=name, features=features, opt=SPEED_LEVEL, jit=True)
     return _STATE["machine"]
+
+
+def _dgemm_address() -> int:
+    """The address of the dgemm that SciPy brings."""
+    from scipy.linalg import cython_blas
+
+    capsule = cython_blas.__pyx_capi__["dgemm"]
+    name_of = ctypes.pythonapi.PyCapsule_GetName
+    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return int(pointer_of(capsule, name_of(capsule)))
 
 
 def native_key(text: str) -> str:
