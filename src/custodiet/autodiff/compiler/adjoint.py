@@ -40,6 +40,7 @@ from custodiet.autodiff.compiler.ir import (
     ShadowAdd,
     Stmt,
     Store,
+    Update,
     View,
     uses,
 )
@@ -203,7 +204,7 @@ class _Sweep:
                 active.add(stmt.dst.name)
         elif isinstance(stmt, Load) and self.base(stmt.arr) in active and stmt.dst.type == "f":
             active.add(stmt.dst.name)
-        elif isinstance(stmt, Store) and on(stmt.src):
+        elif isinstance(stmt, Store | Update) and on(stmt.src):
             active.add(self.base(stmt.arr))
         elif isinstance(stmt, MatMul) and (self.base(stmt.a) in active or self.base(stmt.b) in active):
             active.add(self.base(stmt.dst))
@@ -236,7 +237,10 @@ class _Sweep:
             if stmt.arr.name not in self.active:
                 return []
             taken = self._temp()
-            out: Block = [ShadowAdd(stmt.arr, stmt.index, take=taken)]
+            once = stmt.initial  # nobody asks for the adjoint of what was there before
+            out: Block = [
+                ShadowAdd(stmt.arr, stmt.index, peek=taken) if once else ShadowAdd(stmt.arr, stmt.index, take=taken)
+            ]
             if self.is_active(stmt.src):
                 out.append(Accumulate(adjoint_of(stmt.src), taken))  # type: ignore[arg-type]
             return out
@@ -247,6 +251,14 @@ class _Sweep:
             return self._reversed_loop(stmt)
         if isinstance(stmt, MatMul):
             return self._reversed_product(stmt)
+        if isinstance(stmt, Update):
+            if not self.is_active(stmt.src):
+                return []
+            part = self._temp()
+            out = [ShadowAdd(stmt.arr, stmt.index, peek=part)]
+            if stmt.negative:
+                part = self._emit(out, "fneg", part)
+            return [*out, Accumulate(adjoint_of(stmt.src), part)]  # type: ignore[arg-type]
         if isinstance(stmt, Call):
             raise Declined("recursion has no compiled derivative", line=stmt.line)
         return []

@@ -27,6 +27,7 @@ from custodiet.autodiff.compiler.ir import (
     Stmt,
     Store,
     Type,
+    Update,
 )
 
 __all__ = ["ArrayExpressions", "Lazy", "Transposed", "is_array"]
@@ -113,12 +114,12 @@ class ArrayExpressions:
 
         return Lazy(self.dims(value), dtype, element, cheap=True, view_of=value)
 
-    def new_array(self, name: str, dims: Sequence[Operand], dtype: str, line: int) -> Ref:
-        """Memory that is written next."""
+    def new_array(self, name: str, dims: Sequence[Operand], dtype: str, line: int, *, blank: bool = False) -> Ref:
+        """Memory that is written next, all of it with `blank`."""
         if dtype == "b":
             raise Declined("an array of bools gets a name", line=line)
         dst = self.fresh(name, Arr(dtype, len(dims)))  # type: ignore[arg-type]
-        self.emit(Alloc(dst, tuple(dims), Const(0.0), line=line))
+        self.emit(Alloc(dst, tuple(dims), Const(0.0), line=line, blank=blank))
         self.known_dims[dst.name] = list(dims)
         self.sites[dst.name] = str(line)
         return dst
@@ -168,7 +169,7 @@ class ArrayExpressions:
             return value
         if value.view_of is not None:
             self.view_sites.setdefault(self.site(value.view_of), line)
-        dst = self.new_array(name, value.dims, value.dtype, line)
+        dst = self.new_array(name, value.dims, value.dtype, line, blank=True)
         self.nest(value.dims, lambda index: self._initial(dst, index, value.element(index), line), line)
         return dst
 
@@ -308,11 +309,30 @@ class ArrayExpressions:
         if flip_right:
             dims_b = dims_b[::-1]
         self._same(dims_a[-1], dims_b[0], line)
-        dst = self.new_array("product", [*dims_a[:-1], *dims_b[1:]], "f", line)
+        dst = self.new_array("product", [*dims_a[:-1], *dims_b[1:]], "f", line, blank=True)
         rows = dims_a[0] if len(dims_a) == 2 else Const(1)
         columns = dims_b[1] if len(dims_b) == 2 else Const(1)
         self.emit(MatMul(dst, left, right, flip_left, flip_right, (rows, columns, dims_b[0]), line=line))
         return dst
+
+    def updated_product(self, product: Ref, other: Any, negative: bool, line: int) -> Ref | None:
+        """``product + other`` in the memory of a product that has no name yet; None where shapes do not allow it."""
+        dims = self.dims(product)
+        source = self.lazy(other, line) if isinstance(other, Lazy) or is_array(other) else None
+        if source is not None:
+            skip = len(dims) - len(source.dims)
+            if skip < 0 or any(one == Const(1) != whole for one, whole in zip(source.dims, dims[skip:], strict=True)):
+                return None
+            if skip and not source.cheap:
+                source = self.lazy(self.materialize(source, line), line)
+            self._broadcast([dims, source.dims], line)
+        read = (lambda index: other) if source is None else self._reader(source, dims)
+
+        def update(index: Index) -> None:
+            self.emit(Update(product, index, self.as_float(read(index), line), negative, line=line))
+
+        self.nest(dims, update, line)
+        return product
 
     def _same(self, a: Operand, b: Operand, line: int) -> None:
         if a != b:

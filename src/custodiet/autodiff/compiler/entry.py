@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
-from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
+from custodiet.autodiff.compiler.frontend import Declined, Source, free_value, source_of
 from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
@@ -354,8 +354,45 @@ def compile_gradient(
     names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
     if source.node.args.vararg or source.node.args.kwarg:
         raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
+    read = _read(source, names, args, argnums, frozenset())
+    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
+    copied = written & read.lowerer.view_sites.keys()
+    if copied:
+        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+    snapshots = written & read.lowerer.product_sites
+    if snapshots:
+        read = _read(source, names, args, argnums, frozenset(snapshots))
+    program, lowerer, free = read.program, read.lowerer, read.free
+    _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
+    reversed_ = reverse_program(program)
+    return CompiledGradient(
+        program,
+        reversed_,
+        lowerer.result,
+        argnums,
+        free,
+        lowerer.statics,
+        file=source.file,
+        first_line=source.first_line,
+    )
+
+
+@dataclasses.dataclass
+class _Read:
+    """One reading of a function."""
+
+    program: Program
+    lowerer: Lowerer
+    free: list[tuple[Any, str]]
+
+
+def _read(
+    source: Source, names: list[str], args: Sequence[Any], argnums: Sequence[int], snapshots: frozenset[str]
+) -> _Read:
     parameters = _Parameters()
     lowerer = Lowerer()
+    lowerer.snapshot_sites = snapshots
     arguments: dict[str, Value] = {
         name: parameters.bind(name, value, place in argnums)
         for place, (name, value) in enumerate(zip(names, args, strict=False))
@@ -372,18 +409,7 @@ def compile_gradient(
     parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
-    _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
-    reversed_ = reverse_program(program)
-    return CompiledGradient(
-        program,
-        reversed_,
-        lowerer.result,
-        argnums,
-        free,
-        lowerer.statics,
-        file=source.file,
-        first_line=source.first_line,
-    )
+    return _Read(program, lowerer, free)
 
 
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:

@@ -79,6 +79,8 @@ class Expressions(Indexing):
         self.snapshot_sites: frozenset[str] = frozenset()
         self.product_sites: set[str] = set()
         self.view_sites: dict[str, int] = {}
+        self.new_products: set[str] = set()
+        """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
@@ -205,7 +207,10 @@ class Expressions(Indexing):
 
     def kept(self, node: ast.expr) -> Value:
         """An expression's value as something that has a name: arrays are computed."""
-        return self.materialize(self.value(node), node.lineno)
+        value = self.materialize(self.value(node), node.lineno)
+        if isinstance(value, Ref):
+            self.new_products.discard(value.name)
+        return value
 
     def _list(self, node: ast.List) -> Value:
         return Tup([self.kept(one) for one in node.elts])
@@ -262,7 +267,10 @@ class Expressions(Indexing):
         if isinstance(node.op, ast.Add) and isinstance(left, Tup) and isinstance(right, Tup):
             return Tup([*left.items, *right.items])
         if isinstance(node.op, ast.MatMult):
-            return self.matmul(left, right, node.lineno)
+            product = self.matmul(left, right, node.lineno)
+            if is_array(product):
+                self.new_products.add(product.name)
+            return product
         return self.binary(node.op, left, right, node.lineno)
 
     @staticmethod
@@ -284,7 +292,7 @@ class Expressions(Indexing):
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
-        dst = self.new_array(name, shape, "f", line)
+        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0))
         if fill != Const(0.0):
             self.nest(shape, lambda index: self.emit(Store(dst, index, fill, line=line, initial=True)), line)
         return dst
@@ -293,6 +301,14 @@ class Expressions(Indexing):
         """An arithmetic operation on numbers or arrays."""
         self.line = line
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
+            if isinstance(kind, ast.Add | ast.Sub):
+                for product, other in ((left, right), (right, left)):
+                    fresh = isinstance(product, Ref) and product.name in self.new_products
+                    if fresh and (isinstance(kind, ast.Add) or product is left):
+                        self.new_products.discard(product.name)
+                        found = self.updated_product(product, other, isinstance(kind, ast.Sub), line)
+                        if found is not None:
+                            return found
             ints = isinstance(kind, ast.Add | ast.Sub | ast.Mult) and all(map(self._is_int, (left, right)))
             return self.elementwise(
                 [left, right], lambda a, b: self.binary(kind, a, b, line), "i" if ints else "f", line

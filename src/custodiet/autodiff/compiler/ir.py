@@ -12,7 +12,7 @@ from typing import Literal
 
 __all__ = [
     "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "MatMul", "Op", "Operand",
-    "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "View", "uses",
+    "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "Update", "View", "uses",
 ]  # fmt: skip
 
 Scalar = Literal["f", "i", "b"]
@@ -102,6 +102,8 @@ class Alloc(Stmt):
     shape: tuple[Operand, ...]
     fill: Operand
     line: int = 0
+    blank: bool = False
+    """every element is written before any is read, so that the memory may hold anything"""
 
 
 @dataclass
@@ -149,6 +151,17 @@ class Store(Stmt):
 
 
 @dataclass
+class Update(Stmt):
+    """``arr[index] += src`` (or ``-=``) on a new array that nobody else has seen: its adjoint stays what it is."""
+
+    arr: Ref
+    index: tuple[Operand, ...]
+    src: Operand
+    negative: bool
+    line: int = 0
+
+
+@dataclass
 class MatMul(Stmt):
     """``dst = op(a) @ op(b)`` into a new array, by BLAS; `op` transposes where the flag is set.
 
@@ -170,12 +183,13 @@ class MatMul(Stmt):
 
 @dataclass
 class ShadowAdd(Stmt):
-    """``adjoint of arr[index] += src``; with `take` instead: ``dst = adjoint of arr[index]``, which is then zero."""
+    """``adjoint of arr[index] += src``; or read it into `take`, after which it is zero, or into `peek`."""
 
     arr: Ref
     index: tuple[Operand, ...]
     src: Operand | None = None
     take: Ref | None = None
+    peek: Ref | None = None
 
 
 @dataclass

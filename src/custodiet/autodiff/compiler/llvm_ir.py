@@ -39,6 +39,7 @@ from custodiet.autodiff.compiler.ir import (
     Set,
     ShadowAdd,
     Store,
+    Update,
     View,
 )
 
@@ -60,6 +61,7 @@ BITS = 62
 """blocks per word of those that were entered"""
 PRELUDE = """
 declare ptr @calloc(i64, i64)
+declare ptr @malloc(i64)
 declare ptr @realloc(ptr, i64)
 declare void @free(ptr)
 declare {i64, i1} @llvm.sadd.with.overflow.i64(i64, i64)
@@ -373,7 +375,7 @@ class _Emitter:
             self.leave_if(self.new(f"icmp slt i64 {length}, 0"))
             self.put(f"store i64 {length}, ptr {self.part(stmt.dst, str(axis))}")
             total = self.new(f"mul i64 {total}, {length}")
-        data = self._new_memory(total)
+        data = self._new_memory(total, blank=stmt.blank)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
         shadow = "null"
         if self.reverse is not None and stmt.dst.name in self.reverse.active:
@@ -382,9 +384,13 @@ class _Emitter:
         if stmt.fill != Const(0.0):
             self._fill(data, total, self.get(stmt.fill))
 
-    def _new_memory(self, num: str) -> str:
-        """Zeroed memory for `num` doubles, linked into the arena."""
-        memory = self.new(f"call ptr @calloc(i64 {self.new(f'add i64 {num}, 2')}, i64 8)")
+    def _new_memory(self, num: str, *, blank: bool = False) -> str:
+        """Memory for `num` doubles, linked into the arena; zeroed unless `blank`."""
+        words = self.new(f"add i64 {num}, 2")
+        if blank:
+            memory = self.new(f"call ptr @malloc(i64 {self.new(f'shl i64 {words}, 3')})")
+        else:
+            memory = self.new(f"call ptr @calloc(i64 {words}, i64 8)")
         self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
         self.put(f"store ptr {memory}, ptr %arena")
@@ -438,10 +444,18 @@ class _Emitter:
         kind = LLVM_TYPE[stmt.src.type]  # type: ignore[index]
         self.put(f"store {kind} {self.get(stmt.src)}, ptr {pointer}")
 
+    def _do_update(self, stmt: Update) -> None:
+        pointer = self._pointer(stmt.arr, stmt.index, True, "p")
+        kind = "fsub" if stmt.negative else "fadd"
+        old = self.new(f"load double, ptr {pointer}")
+        self.put(f"store double {self.new(f'{kind} double {old}, {self.get(stmt.src)}')}, ptr {pointer}")
+
     def _do_shadowadd(self, stmt: ShadowAdd) -> None:
         pointer = self._pointer(stmt.arr, stmt.index, True, "s")
         old = self.new(f"load double, ptr {pointer}")
-        if stmt.take is not None:
+        if stmt.peek is not None:
+            self.set(stmt.peek, old)
+        elif stmt.take is not None:
             self.set(stmt.take, old)
             self.put(f"store double {self.literal(Const(0.0))}, ptr {pointer}")
         elif stmt.src is not None:

@@ -53,7 +53,7 @@ def _from_items(self: Any, value: Tup, line: int) -> Ref:
     items = [_from_items(self, one, line) if isinstance(one, Tup) else one for one in value.items]
     if all(isinstance(one, Ref | Const) and not is_array(one) for one in items):
         ints = all(one.type in ("i", "b") for one in items)
-        dst = self.new_array("array", [Const(len(items))], "i" if ints else "f", line)
+        dst = self.new_array("array", [Const(len(items))], "i" if ints else "f", line, blank=True)
         for place, one in enumerate(items):
             source = one if ints and one.type == "i" else self.op("btoi", one) if ints else self.as_float(one, line)
             self.emit(Store(dst, (Const(place),), source, line=line, initial=True))
@@ -80,7 +80,7 @@ def _joined(self: Any, parts: list[Lazy], axis: int, line: int, *, stacked: bool
         for mine, other in zip(rest, others, strict=True):
             self._same(mine, other, line)
     kind = "i" if all(one.dtype == "i" for one in parts) else "f"
-    dst = self.new_array("joined", [*rest[:axis], total, *rest[axis:]], kind, line)
+    dst = self.new_array("joined", [*rest[:axis], total, *rest[axis:]], kind, line, blank=True)
     for one, start in zip(parts, starts, strict=True):
 
         def write(index: Index, one: Lazy = one, start: Operand = start) -> None:
@@ -334,7 +334,7 @@ def _cumsum(self: Any, node: ast.Call) -> Any:
     array = _array(self, self.value(node.args[0]), node.lineno)
     if len(node.args) > 1 or node.keywords or len(array.dims) != 1:
         raise Declined("cumsum with options", line=node.lineno)
-    dst = self.new_array("sums", array.dims, "f", node.lineno)
+    dst = self.new_array("sums", array.dims, "f", node.lineno, blank=True)
 
     def step(acc: Operand, index: Index) -> Operand:
         total = self.op("fadd", acc, self.as_float(array.element(index), node.lineno))
