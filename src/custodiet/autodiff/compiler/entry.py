@@ -208,11 +208,11 @@ class CompiledGradient:
             formats.append(
                 "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
             )
-        self._pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
         num_out = (
             len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
         )
-        self._out = ctypes.c_double * max(1, num_out)
+        self.out_type = ctypes.c_double * max(1, num_out)
         self._shadowed = [isinstance(ref.type, Arr) and ref.name in reversed_.active for ref in program.params]
         self._stored = [ref.name in program.stores for ref in program.params]
 
@@ -252,8 +252,8 @@ class CompiledGradient:
             keep.append(array)
         if copies:
             self._refuse_aliases(given)
-        out = self._out()
-        if self.native.call(self._pack(*words, *self.seeds), out):
+        out = self.out_type()
+        if self.native.call(self.pack(*words, *self.seeds), out):
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy
