@@ -56,7 +56,9 @@ def value_and_grad(
     return run
 
 
-def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto") -> Callable[..., Any]:
+def grad(
+    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto"
+) -> Callable[..., Any]:
     """A function that returns f's gradient; arguments as in `value_and_grad`.
 
     Returns:
@@ -101,7 +103,13 @@ def _fit(g: Any, x: Any) -> Any:
     """A tangent or cotangent in the dtype of its value; integers become floats."""
     plain = primal_of(x)
     if isinstance(plain, (np.ndarray, np.generic)) and plain.dtype.kind == "f":
-        return g.astype(plain.dtype) if hasattr(g, "dtype") else plain.dtype.type(g) if np.ndim(g) == 0 and not hasattr(g, "t") else g
+        return (
+            g.astype(plain.dtype)
+            if hasattr(g, "dtype")
+            else plain.dtype.type(g)
+            if np.ndim(g) == 0 and not hasattr(g, "t")
+            else g
+        )
     return float(g) if isinstance(g, int) else g
 
 
@@ -115,7 +123,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
     Returns:
         (value, tangent), with has_aux (value, tangent, aux).
     """
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(primals) != len(tangents):
+    if (
+        not isinstance(primals, (tuple, list))
+        or not isinstance(tangents, (tuple, list))
+        or len(primals) != len(tangents)
+    ):
         raise DifferentiationError("jvp takes two tuples of equal length: the arguments and their tangents")
     changes = []
     for k, (x, t) in enumerate(zip(primals, tangents, strict=True)):
@@ -174,5 +186,3 @@ def explain(f: Callable[..., Any], *args: Any, mode: str = "auto", **kwargs: Any
         An Explanation with `path` ("trace" or "compile") and `reason`.
     """
     return explain_call(f, args, kwargs, mode)
-
-

@@ -563,7 +563,9 @@ def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
             return inputs[0] - whole, whole
         rule = RULES.get(ufunc)
         if rule is None:
-            fail(f"the ufunc {ufunc.__name__} has no derivative rule", hint="explain() lists what has; custom_vjp adds.")
+            fail(
+                f"the ufunc {ufunc.__name__} has no derivative rule", hint="explain() lists what has; custom_vjp adds."
+            )
         extra = {k: v for k, v in kwargs.items() if v is not None and k not in ("out", "casting", "order", "subok")}
         if extra.get("where", True) is True:
             extra.pop("where", None)
@@ -606,7 +608,10 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         out = func(*plain_deep(args), **plain_deep(kwargs))
         return constant(out.copy() if isinstance(out, np.ndarray) and out.base is not None else out)
     name = f"{getattr(func, '__module__', 'numpy')}.{func.__name__}"
-    fail(f"{name} has no derivative rule", hint=REFUSED.get(func, "Write it with the functions that have one, or use custom_vjp."))
+    fail(
+        f"{name} has no derivative rule",
+        hint=REFUSED.get(func, "Write it with the functions that have one, or use custom_vjp."),
+    )
 
 
 def _any_in_trace(values: Any) -> bool:
@@ -626,7 +631,10 @@ def _like(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     if type(dst) is not TracedArray:
-        fail("np.copyto cannot put a traced value into a plain array", hint="Write dst[...] = src in the function itself.")
+        fail(
+            "np.copyto cannot put a traced value into a plain array",
+            hint="Write dst[...] = src in the function itself.",
+        )
     dst[...] = src if where is True else np.where(where, src, dst)
 
 

@@ -58,7 +58,9 @@ def scalar_result(value: Any, f: Callable[..., Any]) -> None:
         hint = "With a second result that is not differentiated, pass has_aux=True."
     else:
         hint = "Return a float."
-    raise DifferentiationError(f"{name} did not return a number that can be differentiated", expected="a float", got=got, hint=hint)
+    raise DifferentiationError(
+        f"{name} did not return a number that can be differentiated", expected="a float", got=got, hint=hint
+    )
 
 
 def run_value_and_grad(

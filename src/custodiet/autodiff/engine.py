@@ -59,7 +59,8 @@ def reach_call(
         return made(*given, **named), reach
     except RecursionError as error:
         raise DifferentiationError(
-            "the function calls itself too deeply", hint="Is the recursion finite? sys.setrecursionlimit raises the limit."
+            "the function calls itself too deeply",
+            hint="Is the recursion finite? sys.setrecursionlimit raises the limit.",
         ) from error
 
 
@@ -148,7 +149,11 @@ def finish_leaf(g: Any, x: Any) -> Any:
 
 
 def reverse_call(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: tuple[int, ...], has_aux: bool = False
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    argnums: tuple[int, ...],
+    has_aux: bool = False,
 ) -> Recorded:
     """Run `f` on a tape.
 
@@ -256,7 +261,11 @@ def forward_call(
 def _tangent(one: Any, leaf: Any, trace: Any, width: int | None) -> Any:
     lead = () if width is None else (width,)
     if traced(one) and one.t is trace:
-        return np.broadcast_to(one.i, lead + leaf.shape) if isinstance(leaf, np.ndarray) and np.shape(one.i) == () else one.i
+        return (
+            np.broadcast_to(one.i, lead + leaf.shape)
+            if isinstance(leaf, np.ndarray) and np.shape(one.i) == ()
+            else one.i
+        )
     plain = primal_of(leaf)
     if isinstance(plain, np.ndarray):
         return np.zeros(lead + plain.shape, plain.dtype if plain.dtype.kind == "f" else float)

@@ -220,7 +220,9 @@ class Reach:
             if name in f.__globals__ and name not in written:
                 overlay[name] = self.replace(f.__globals__[name])
         if f.__closure__:
-            cells = tuple(self._cell(cell, name) for cell, name in zip(f.__closure__, f.__code__.co_freevars, strict=True))
+            cells = tuple(
+                self._cell(cell, name) for cell, name in zip(f.__closure__, f.__code__.co_freevars, strict=True)
+            )
             if any(new is not old for new, old in zip(cells, f.__closure__, strict=True)):
                 full = types.FunctionType(f.__code__, overlay, f.__name__, f.__defaults__, cells)
                 full.__kwdefaults__ = f.__kwdefaults__
@@ -248,7 +250,12 @@ class Reach:
     def subclass(self, cls: type) -> type:
         """A subclass of a user's class with reached methods; classes with machinery of their own stay as they are."""
         plain_kind = type(cls) is type and "__init_subclass__" not in {k for c in cls.__mro__[:-1] for k in vars(c)}
-        if not plain_kind or _is_foreign(cls.__module__) or issubclass(cls, (BaseException, tuple)) or cls.__flags__ & 1 << 8:
+        if (
+            not plain_kind
+            or _is_foreign(cls.__module__)
+            or issubclass(cls, (BaseException, tuple))
+            or cls.__flags__ & 1 << 8
+        ):
             return cls
         names: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
         made: type = cls

@@ -167,7 +167,9 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
 
 
 def _fromiter(iterable: Any, dtype: Any = None, count: int = -1, **kwargs: Any) -> Any:
-    return array_of([one for _, one in zip(range(count), iterable, strict=False)] if count >= 0 else list(iterable), dtype)
+    return array_of(
+        [one for _, one in zip(range(count), iterable, strict=False)] if count >= 0 else list(iterable), dtype
+    )
 
 
 def _asfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
@@ -236,9 +238,7 @@ def _numpy_names() -> dict[str, Any]:
     names["float32"] = traced_type(real_numpy.float32)
     for name, stand_in in names.items():
         REPLACED.setdefault(getattr(real_numpy, name), stand_in)
-    linear = {
-        name: _from_list(getattr(real_numpy.linalg, name)) for name in ("norm", "solve", "inv", "det", "slogdet")
-    }
+    linear = {name: _from_list(getattr(real_numpy.linalg, name)) for name in ("norm", "solve", "inv", "det", "slogdet")}
     names["linalg"] = _module(real_numpy.linalg, linear)
     return names
 
@@ -331,4 +331,3 @@ MODULES: dict[str, types.ModuleType] = {
     "scipy": _module(scipy, {"special": special}),
 }
 """Modules by name, with what stands in for them."""
-

@@ -353,10 +353,15 @@ class ReverseTrace(Trace):
             result.shared = True
         return result
 
-    def call(self, out: Any, parents: list[Any], back: Any) -> Any:
-        """A result whose cotangent goes to `parents` (traced values or plain ones) through `back`."""
+    def call_many(self, outs: list[Any], parents: list[Any], back: Any) -> list[Any]:
+        """Results whose cotangents go to `parents` (traced values or plain ones) through `back(cotangents)`."""
         places = [one.i if traced(one) and one.t is self else 0 for one in parents]
-        return self.wrap(out, self.push(_Call(back, places)))
+        place = self.push(_Many(_Call(back, places), tuple(outs)))
+        made = [self.wrap(one, self.push(_Part(place, k, len(outs)))) for k, one in enumerate(outs)]
+        for one in made:
+            if one._is_array_:
+                one.shared = True
+        return made
 
 
 def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -> list[Any]:
@@ -399,5 +404,3 @@ def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -
                 entry.pull(g, sweep, place)
                 adjoint[place] = ZERO
     return [adjoint[place] for place in wanted]
-
-

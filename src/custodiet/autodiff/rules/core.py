@@ -217,9 +217,7 @@ def elementwise(
 ) -> Rule:
     """A function of numbers, broadcast: `partials[i](out, *args)` is its derivative in argument i."""
     pairs = [(None, None) if d is None else _elementwise_pair(i, d, guard) for i, d in enumerate(partials)]
-    return register(
-        name, primal, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), reads, params=params
-    )
+    return register(name, primal, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), reads, params=params)
 
 
 def linear(name: str, primal: Callable[..., Any], vjp: Callable[..., Any], *, params: str = "") -> Rule:

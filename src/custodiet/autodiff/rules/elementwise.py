@@ -206,8 +206,6 @@ def _clip_partials() -> tuple[Any, Any, Any]:
     return inner, lower, upper
 
 
-
-
 def _define() -> None:
     _add_linear()
     for name, (d, reads, guard) in UNARY.items():
@@ -246,4 +244,3 @@ def _define() -> None:
 
 
 _define()
-

@@ -121,9 +121,7 @@ def _take_jvp(t: Any, out: Any, x: Any, indices: Any, axis: int | None = None, m
 def along_index(indices: Any, axis: int) -> tuple[Any, ...]:
     """The index tuple by which take_along_axis gathers."""
     indices = np.asarray(indices)
-    grid = [
-        np.arange(n).reshape((1,) * k + (n,) + (1,) * (indices.ndim - k - 1)) for k, n in enumerate(indices.shape)
-    ]
+    grid = [np.arange(n).reshape((1,) * k + (n,) + (1,) * (indices.ndim - k - 1)) for k, n in enumerate(indices.shape)]
     grid[axis % indices.ndim] = indices
     return tuple(grid)
 
@@ -179,8 +177,6 @@ def _sorted_rules(partition: bool) -> tuple[Any, Any]:
 def _compress_index(condition: Any, x: Any, axis: int | None) -> tuple[Any, Any]:
     where = np.flatnonzero(np.asarray(primal_of(condition)))
     return take_index(x, where, axis, "raise")
-
-
 
 
 def _define() -> None:

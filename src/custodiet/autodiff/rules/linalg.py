@@ -165,13 +165,9 @@ def _define() -> None:
     register("np.linalg.inv", np.linalg.inv, (_inv_vjp,), (_inv_jvp,), ("out",), params="a")
     register("np.linalg.det", np.linalg.det, (_det_vjp,), (_det_jvp,), ("out 0",), params="a")
     register("np.linalg.slogdet", np.linalg.slogdet, (_slogdet_vjp,), (_slogdet_jvp,), ("0",), params="a")
-    register(
-        "np.linalg.cholesky", np.linalg.cholesky, (_cholesky_vjp,), (_cholesky_jvp,), ("out",), params="a"
-    )
+    register("np.linalg.cholesky", np.linalg.cholesky, (_cholesky_vjp,), (_cholesky_jvp,), ("out",), params="a")
     register("np.linalg.eigh", np.linalg.eigh, (_eigh_vjp,), (_eigh_jvp,), ("out",), params="a UPLO")
-    register(
-        "np.linalg.eigvalsh", np.linalg.eigvalsh, (_eigvalsh_vjp,), (_eigvalsh_jvp,), ("0",), params="a UPLO"
-    )
+    register("np.linalg.eigvalsh", np.linalg.eigvalsh, (_eigvalsh_vjp,), (_eigvalsh_jvp,), ("0",), params="a UPLO")
 
 
 _define()

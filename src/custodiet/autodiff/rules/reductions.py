@@ -284,9 +284,7 @@ def _define() -> None:
         ("out 0",),
         params="a axis b keepdims",
     )
-    register(
-        "np.linalg.norm", np.linalg.norm, (_norm_vjp,), (_norm_jvp,), ("out 0",), params="x ord axis keepdims"
-    )
+    register("np.linalg.norm", np.linalg.norm, (_norm_vjp,), (_norm_jvp,), ("out 0",), params="x ord axis keepdims")
 
 
 _define()
