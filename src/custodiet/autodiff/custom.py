@@ -68,7 +68,7 @@ def call_on_tape(
     return structure.build([next(made) if yes else one for one, yes in zip(leaves, moving, strict=True)])
 
 
-class custom_vjp:  # noqa: N801 - used as a decorator
+class custom_vjp:
     """A function whose cotangents the user computes.
 
     Args:
@@ -134,7 +134,7 @@ def _cotangents(got: Any, args: tuple[Any, ...], name: str) -> list[Any]:
     return out
 
 
-class custom_jvp:  # noqa: N801 - used as a decorator
+class custom_jvp:
     """A function whose tangent the user computes; reverse mode transposes it.
 
     Args:
@@ -184,7 +184,7 @@ class custom_jvp:  # noqa: N801 - used as a decorator
                 out[k] = g
             return out
 
-        return call_on_tape(top, value, leaves, back, f"custom_jvp {name}")
+        return call_on_tape(top, value, leaves, back, f"custom_jvp {name}")  # type: ignore[arg-type]
 
     def _forward(self, top: ForwardTrace, rule: Any, leaves: Any, structure: Any, lower: Any, name: str) -> Any:
         below, _ = flatten(lower)

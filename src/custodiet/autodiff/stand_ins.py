@@ -17,7 +17,8 @@ import numpy as real_numpy
 import scipy
 from scipy import special as real_special
 
-from custodiet.autodiff.arrays import array_function, array_of, constant, plain_deep
+from custodiet.autodiff.array_calls import array_function, array_of, plain_deep
+from custodiet.autodiff.arrays import constant
 from custodiet.autodiff.core import apply_scalar, fail, traced
 from custodiet.autodiff.floats import ScalarOps, TracedFloat
 from custodiet.autodiff.rules import SCALARS
@@ -146,7 +147,7 @@ def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _array(object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **kwargs: Any) -> Any:  # noqa: A002
+def _array(object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **kwargs: Any) -> Any:
     if kwargs:
         return constant(real_numpy.array(plain_deep(object), dtype=dtype, copy=copy, ndmin=ndmin, **kwargs))
     out = array_of(object, dtype, copy=bool(copy))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.core import Trace, fail, operands, traced
+from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
 from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
 from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
@@ -321,7 +321,7 @@ class ReverseTrace(Trace):
         full = tuple(kept)
         if rule.variadic:
             full = (*args[: rule.spread], *kept) if rule.spread else (kept, *args[1:])
-        out = rule.primal(*full, **kwargs)
+        out = run_primal(rule, full, kwargs)
         if not arrays and not rule.variadic and not isinstance(out, (np.ndarray, tuple)):
             return self._number(rule, out, full, kwargs, parents)
         return self._record(rule, out, full, kwargs, parents, read)

@@ -13,7 +13,6 @@ import numpy as np
 
 from custodiet.autodiff.rules.core import RULES, dtype_of, ndim_of, primal_of, register, shape_of, unbroadcast
 
-
 __all__ = ["freeze_index", "index_add", "index_set", "is_advanced", "winning_writes"]
 
 
@@ -21,7 +20,7 @@ def is_advanced(index: Any) -> bool:
     """True where NumPy would gather by an integer or boolean array instead of making a view."""
     if isinstance(index, tuple):
         return any(is_advanced(one) for one in index)
-    return isinstance(index, (np.ndarray, list)) or isinstance(index, (bool, np.bool_))
+    return isinstance(index, (np.ndarray, list, bool, np.bool_))
 
 
 def freeze_index(index: Any) -> Any:
