@@ -394,14 +394,18 @@ _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
 def _operator(ufunc: Any, swap: bool) -> Callable[[Any, Any], Any]:
+    rule_of = RULES.__getitem__
+
     def run(self: Any, other: Any) -> Any:
-        if other is None or isinstance(other, (str, dict)):
-            return NotImplemented
-        if isinstance(other, (list, tuple)):
-            other = calls.array_of(other)
-        if isinstance(other, complex) or getattr(other, "dtype", None) in (np.complex64, np.complex128):
+        kind = type(other)
+        if kind is not TracedArray and kind is not float and kind is not int and kind is not np.ndarray:
+            if other is None or isinstance(other, (str, dict)):
+                return NotImplemented
+            if isinstance(other, (list, tuple)):
+                other = calls.array_of(other)
+        if kind is not TracedArray and calls.is_complex(other):
             fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
-        return apply(RULES[ufunc], (other, self) if swap else (self, other), {})
+        return apply(rule_of(ufunc), (other, self) if swap else (self, other), {})
 
     return run
 
@@ -473,19 +477,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def link_view(result: Any, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def link_view(result: TracedArray, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Where NumPy returned a view of an operand, let the handle know its base."""
-    if type(result) is not TracedArray or result.base is not None:
-        return result
-    ground = primal_of(result)
-    if ground.base is None and rule.primal not in _PERMUTATIONS:  # it owns its memory
-        return result
+    ground = result._v
+    if type(ground) is not np.ndarray:
+        ground = primal_of(ground)
+    if result.base is not None or (ground.base is None and rule.primal not in _PERMUTATIONS):
+        return  # linked already, or it owns its memory
     for place, one in enumerate(args):
         if type(one) is TracedArray and np.may_share_memory(ground, primal_of(one)):
             rest = (*args[:place], *args[place + 1 :])
             result.base, result.cut, result.seen = one, (place, rule, rest, kwargs), one.version
-            return result
-    return result
+            return
 
 
 from custodiet.autodiff import array_calls as calls  # noqa: E402 - it needs the class above

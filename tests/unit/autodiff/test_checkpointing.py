@@ -151,7 +151,7 @@ def test_memory_stays_at_the_snapshots():
     grad(lambda u: np.sum(checkpointed_loop(heat, u, 200, snapshots=5) ** 2))(u)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 25 * u.nbytes  # the whole tape would hold some 800 arrays
+    assert peak < 40 * u.nbytes  # the whole tape would hold some 800 arrays
 
 
 def test_errors_of_the_loop():
