@@ -174,9 +174,9 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def _any_in_trace(values: Any) -> bool:
-    if isinstance(values, (list, tuple)) and not traced(values):
-        return any(_any_in_trace(one) for one in values)
-    return traced(values) and values.t is not None
+    if traced(values):
+        return values.t is not None
+    return isinstance(values, (list, tuple)) and any(_any_in_trace(one) for one in values)
 
 
 def _like(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:

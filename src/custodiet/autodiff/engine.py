@@ -188,7 +188,7 @@ def reverse_call(
     )
     trace.close()
     for handle, original in arrays:
-        if handle.version and original.flags.writeable:
+        if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
     reach.finish()
     return record
@@ -251,7 +251,7 @@ def forward_call(
     settled = _settle_nest(aux, trace)
     trace.close()
     for handle, original in arrays:
-        if handle.version and original.flags.writeable:
+        if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
     reach.finish()
     return structure.build(leaves), leaves, changes, structure, settled

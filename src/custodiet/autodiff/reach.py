@@ -164,7 +164,7 @@ class Reach:
         for handle, original in self.arrays:
             if handle.version:
                 now = primal_of(handle)
-                if now is not original and original.flags.writeable:
+                if now is not original and original.flags["W"]:
                     original[...] = now
 
     def handle(self, array: np.ndarray[Any, Any]) -> TracedArray:

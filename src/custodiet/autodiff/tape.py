@@ -63,7 +63,7 @@ def _held(one: Any, trace: Trace, needed: bool) -> Any:
         return one.snapshot()
     if kind is TracedFloat:
         return one.v if one.t is trace else one
-    if needed and kind is np.ndarray and one.flags.writeable:
+    if needed and kind is np.ndarray and one.flags["W"]:
         return one.copy()  # the caller may change it before the sweep back
     return one
 

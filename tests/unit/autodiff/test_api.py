@@ -13,7 +13,19 @@ import scipy.optimize
 
 import custodiet.autodiff as ad
 from custodiet.autodiff import (
-    check, custom_jvp, custom_vjp, explain, grad, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp, vmap,
+    check,
+    custom_jvp,
+    custom_vjp,
+    explain,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+    vmap,
 )  # fmt: skip
 from custodiet.errors import DifferentiationError
 
@@ -182,7 +194,7 @@ def test_stores_into_arrays_of_an_outer_derivative():
 def test_threads_differentiate_at_once():
     def f(x, n):
         y = x
-        for k in range(200):
+        for _ in range(200):
             y = y * 0.99 + math.sin(y * n) * 0.01 + np.sum(np.full(2, x)) * 0.0
         return y
 
@@ -230,7 +242,9 @@ def test_custom_vjp():
     def pair(x, y):
         return {"p": x * y, "q": math.sin(x)}
 
-    pair.defvjp(lambda x, y: (pair.f(x, y), (x, y)), lambda r, g: (g["p"] * r[1] + g["q"] * math.cos(r[0]), g["p"] * r[0]))
+    pair.defvjp(
+        lambda x, y: (pair.f(x, y), (x, y)), lambda r, g: (g["p"] * r[1] + g["q"] * math.cos(r[0]), g["p"] * r[0])
+    )
     f = lambda x, y: pair(x, y)["p"] ** 2 + pair(x, y)["q"]  # noqa: E731
     assert grad(f, (0, 1))(0.5, 2.0) == pytest.approx((2 * 1.0 * 2.0 + math.cos(0.5), 2 * 1.0 * 0.5))
     assert grad(grad(f))(0.5, 2.0) == pytest.approx(8.0 - math.sin(0.5))

@@ -2,7 +2,7 @@
 
 import math
 import tracemalloc
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from custodiet.autodiff.checkpointing import num_forward_steps, revolve
 from custodiet.errors import DifferentiationError
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fewest(steps, snapshots):
     """The optimum by dynamic programming."""
     if steps <= 1:
