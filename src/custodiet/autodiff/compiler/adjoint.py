@@ -264,7 +264,7 @@ class _Sweep:
         return []
 
     def _reversed_product(self, stmt: MatMul) -> Block:
-        """a += g op(b)^T and b += op(a)^T g, each the other way round where the factor was transposed."""
+        """A += g op(b)^T and b += op(a)^T g, each the other way round where the factor was transposed."""
         if stmt.dst.name not in self.active:
             return []
         for factor in (stmt.a, stmt.b):

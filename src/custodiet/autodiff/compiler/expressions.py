@@ -20,7 +20,6 @@ from custodiet.autodiff.compiler.ir import (
     Arr,
     Block,
     Const,
-    Dim,
     Load,
     Op,
     Operand,
