@@ -276,8 +276,10 @@ def test_custom_jvp():
 
 
 def test_explain_and_modes():
-    said = explain(lambda x: x, 1.0)
+    said = explain(lambda x: [one for one in {x}].pop(), 1.0)
     assert said.path == "trace" and said.reason and str(said).startswith("trace: ")
+    assert explain(math.sin, 1.0).path == "trace"
+    assert explain(lambda x: x * x, 1.0).path == "compile"
     for mode in ("auto", "trace", "compile"):
         assert grad(lambda x: x * x, mode=mode)(3.0) == 6.0
     with pytest.raises(DifferentiationError, match="mode"):

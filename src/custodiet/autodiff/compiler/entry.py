@@ -185,7 +185,7 @@ class CompiledGradient:
         reversed_: Reversed,
         result: Value,
         argnums: Sequence[int],
-        free: list[tuple[Any, str]],
+        free: list[tuple[Any, Any]],
         statics: list[tuple[Any, str, Any]],
         *,
         file: str,
@@ -235,7 +235,7 @@ class CompiledGradient:
         given: list[Any] = []
         for one in args:
             _flatten(one, _kind(one), given)
-        given += [free_value(function, name) for function, name in self.free]
+        given += [name if function is None else free_value(function, name) for function, name in self.free]
         words: list[Any] = []
         shadows: list[Any] = []
         keep: list[Any] = []
@@ -384,7 +384,7 @@ class _Read:
 
     program: Program
     lowerer: Lowerer
-    free: list[tuple[Any, str]]
+    free: list[tuple[Any, Any]]
 
 
 def _read(
@@ -398,13 +398,18 @@ def _read(
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
     _bind_defaults(source.function, names, len(args), arguments, lowerer)
-    free: list[tuple[Any, str]] = []
+    free: list[tuple[Any, Any]] = []
 
     def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
         free.append((owner, name))
         return parameters.bind(f"free_{name}", value, False)
 
-    lowerer.read_free = read_free
+    def read_constant(value: NDArray[Any]) -> Value:
+        free.append((None, value))
+        ref = parameters.bind(f"constant_{len(free)}", np.ascontiguousarray(value), False)
+        return ref
+
+    lowerer.read_free, lowerer.read_constant = read_free, read_constant
     lowerer.active_nodes.append(source.node)
     parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)

@@ -6,6 +6,7 @@ import ast
 import builtins
 import itertools
 import math
+import operator
 import types
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.composites import COMPOSITES
 from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
 from custodiet.autodiff.compiler.indexing import Indexing
 from custodiet.autodiff.compiler.ir import (
@@ -31,7 +33,7 @@ from custodiet.autodiff.compiler.ir import (
     Type,
     View,
 )
-from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS
+from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS, items_to_array
 from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
 from custodiet.autodiff.compiler.values import (
     Closure,
@@ -49,6 +51,7 @@ from custodiet.autodiff.compiler.values import (
 __all__ = ["Expressions"]
 
 MAX_DEPTH = 40
+MAX_KNOWN_ROUNDS = 32
 ALLOCATORS: dict[Any, float | None] = {
     np.zeros: 0.0,
     np.ones: 1.0,
@@ -82,6 +85,7 @@ class Expressions(Indexing):
         """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
+        self.read_constant: Callable[[Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
         self.line = 0
         self.result: Value = Static(None)
@@ -485,6 +489,8 @@ class Expressions(Indexing):
                 return Tup(owner.items[slice(*(None if one is None else int(one.value) for one in parts))])  # type: ignore[union-attr]
             raise Declined("a computed slice of a tuple", line=node.lineno)
         index = self.value(node.slice)
+        if isinstance(index, Ref) and all(isinstance(one, Ref | Const) and not is_array(one) for one in owner.items):
+            return self.load(items_to_array(self, owner, node.lineno), (self.integer(index, node.lineno),), node.lineno)
         if not isinstance(index, Const):
             raise Declined("a tuple or list of known length is indexed by a variable", line=node.lineno)
         try:
@@ -600,11 +606,23 @@ class Expressions(Indexing):
         if all(isinstance(one, list) for one in inner):
             return [Tup(list(items)) for items in zip(*inner, strict=False)]  # type: ignore[arg-type]
         if any(isinstance(one, list) for one in inner):
-            raise Declined("zip of a tuple and something longer", line=line)
+            return self._zipped_with_known(inner, line)
         trips = inner[0][0]
         for one in inner[1:]:
             trips = self.op("imin", trips, one[0])  # type: ignore[arg-type]
         return trips, lambda counter: Tup([one[1](counter) for one in inner])  # type: ignore[operator, misc]
+
+    def _zipped_with_known(self, inner: list[Any], line: int) -> list[Value]:
+        """Items of a tuple beside those of arrays: as many rounds as the tuple has items, which the arrays must have too."""
+        size = min(len(one) for one in inner if isinstance(one, list))
+        out: list[Value] = []
+        for one in inner:
+            if not isinstance(one, list):
+                self.emit(Require(self.op("ieq", one[0], Const(size)), line=line))
+        for place in range(size):
+            at = self._named(Const(place))
+            out.append(Tup([one[place] if isinstance(one, list) else one[1](at) for one in inner]))
+        return out
 
     def _named(self, operand: Operand) -> Ref:
         dst = self.fresh("i", operand.type)
@@ -654,7 +672,8 @@ class Expressions(Indexing):
         if not isinstance(function, Static):
             raise Declined("a number is called", line=node.lineno)
         target = function.value
-        if isinstance(target, types.FunctionType) and not _is_numpy(target) and target not in ARRAY_CALLS:
+        known = _hashable(target) and (target in ARRAY_CALLS or target in COMPOSITES)
+        if isinstance(target, types.FunctionType) and not known and not _is_numpy(target):
             return self._call_function(target, node)
         handler = (_HANDLERS.get(target) or ARRAY_CALLS.get(target)) if _hashable(target) else None
         if handler is not None:
@@ -663,8 +682,26 @@ class Expressions(Indexing):
             return self._scalar_call(SCALAR_CALLS[target], node)
         if _hashable(target) and target in ALLOCATORS:
             return self._allocate(target, node)
+        if _hashable(target) and target in COMPOSITES:
+            return self._call_function(COMPOSITES[target], node)
+        if _hashable(target) and target in _OPERATORS:
+            return self.binary(_OPERATORS[target], *(self.value(one) for one in node.args), node.lineno)
+        return self._constant_call(target, node)
+
+    def _constant_call(self, target: Any, node: ast.Call) -> Value:
+        """A NumPy function of known values, computed now: its arrays become inputs that never change."""
         name = getattr(target, "__name__", repr(target))
-        raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        if not (getattr(target, "__module__", None) or "").startswith("numpy") or self.read_constant is None:
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        values = [_known(self.value(one)) for one in node.args]
+        if node.keywords or any(one is _UNKNOWN for one in values):
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        found = target(*values)
+        parts = found if isinstance(found, tuple) else (found,)
+        if not all(isinstance(one, np.ndarray) and one.dtype in (np.float64, np.int64) and one.ndim for one in parts):
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        made = [self.read_constant(one) for one in parts]
+        return Tup(made) if isinstance(found, tuple) else made[0]
 
     def _scalar_call(self, name: str, node: ast.Call) -> Value:
         values = [self.value(one) for one in node.args]
@@ -774,16 +811,22 @@ class Expressions(Indexing):
     # -- comprehensions and builtins ------------------------------------------------------------------------------------
 
     def _listcomp(self, node: ast.ListComp) -> Value:
-        if len(node.generators) != 1 or node.generators[0].ifs:
-            raise Declined("a comprehension with conditions or two loops", line=node.lineno)
+        if len(node.generators) != 1:
+            raise Declined("a comprehension with two loops", line=node.lineno)
         generator = node.generators[0]
-        found = self.iterable(generator.iter)
+        found = self._known_items(self.iterable(generator.iter))
+        if generator.ifs and not isinstance(found, list):
+            raise Declined("a comprehension with conditions over something of unknown length", line=node.lineno)
         with_names = dict(self.frame.env)
         if isinstance(found, list):
             items: list[Value] = []
             for item in found:
                 self.assign(generator.target, item)
-                items.append(self.value(node.elt))
+                tests = [self.truth(one) for one in generator.ifs]
+                if not all(isinstance(one, Const) for one in tests):
+                    raise Declined("a comprehension with computed conditions", line=node.lineno)
+                if all(one.value for one in tests if isinstance(one, Const)):
+                    items.append(self.kept(node.elt))
             self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
             return Tup(items)
         trips, item = found
@@ -797,6 +840,13 @@ class Expressions(Indexing):
         self.counted(trips, body, node.lineno)
         self.frame.env = with_names
         return dst
+
+    @staticmethod
+    def _known_items(found: Any) -> Any:
+        """The rounds of a short range as items."""
+        if isinstance(found, tuple) and isinstance(found[0], Const) and found[0].value <= MAX_KNOWN_ROUNDS:
+            return [found[1](Const(place)) for place in range(int(found[0].value))]
+        return found
 
     def _float_item(self, value: Value, line: int) -> Operand:
         found = self.scalar(value, line)
@@ -842,6 +892,23 @@ def _simple(node: ast.expr) -> bool:
     return isinstance(node, ast.Name | ast.Constant | ast.Attribute)
 
 
+_UNKNOWN: Any = object()
+_OPERATORS: dict[Any, ast.operator] = {
+    operator.add: ast.Add(), operator.sub: ast.Sub(), operator.mul: ast.Mult(), operator.truediv: ast.Div(),
+    operator.floordiv: ast.FloorDiv(), operator.mod: ast.Mod(), operator.pow: ast.Pow(),
+}  # fmt: skip
+
+
+def _known(value: Value) -> Any:
+    """The Python value that a value stands for, where it does not depend on the call."""
+    if isinstance(value, Const | Static):
+        return value.value
+    if isinstance(value, Tup):
+        parts = tuple(map(_known, value.items))
+        return _UNKNOWN if any(one is _UNKNOWN for one in parts) else parts
+    return _UNKNOWN
+
+
 def _hashable(value: Any) -> bool:
     try:
         hash(value)
@@ -851,7 +918,7 @@ def _hashable(value: Any) -> bool:
 
 
 def _is_numpy(function: types.FunctionType) -> bool:
-    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools", "itertools")
+    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy")
 
 
 def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:

@@ -70,6 +70,7 @@ declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
 declare double @llvm.pow.f64(double, double)
+declare double @custodiet_digamma(double)
 declare double @llvm.copysign.f64(double, double)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
@@ -643,6 +644,10 @@ class _Emitter:
         special = getattr(self, f"_op_{op}", None)
         if special is not None:
             return special(*args)
+        if op == "digamma":
+            return self.new(f"call double @custodiet_digamma(double {args[0]})")
+        if op in ("iand", "ior", "ixor"):
+            return self.new(f"{op[1:]} i64 {args[0]}, {args[1]}")
         if op in ("copy", "still"):
             return args[0]
         if op == "fadd_r":  # NumPy's own sums are not in order either
@@ -734,6 +739,20 @@ class _Emitter:
         good = self.new(f"fcmp olt double {size}, {self.literal(Const(9.0e18))}")
         self.leave_if(self.new(f"xor i1 {good}, true"))
         return self.new(f"fptosi double {a} to i64")
+
+    def _shift_count(self, b: str) -> str:
+        bad = self.new(f"icmp ugt i64 {b}, 63")  # CPython's ints are longer, or it raises
+        self.trap_if(bad)
+        return self.new(f"select i1 {bad}, i64 0, i64 {b}")
+
+    def _op_ishr(self, a: str, b: str) -> str:
+        return self.new(f"ashr i64 {a}, {self._shift_count(b)}")
+
+    def _op_ishl(self, a: str, b: str) -> str:
+        count = self._shift_count(b)
+        found = self.new(f"shl i64 {a}, {count}")
+        self.trap_if(self.new(f"icmp ne i64 {self.new(f'ashr i64 {found}, {count}')}, {a}"))
+        return found
 
     def _op_imax(self, a: str, b: str) -> str:
         return self.new(f"call i64 @llvm.smax.i64(i64 {a}, i64 {b})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 import os
 import threading
 from pathlib import Path
@@ -48,7 +49,8 @@ def _target() -> Any:
         llvm.initialize_native_asmprinter()
         llvm.load_library_permanently("")  # the process itself: libm and the allocator
         _keep_freed_memory()
-        llvm.add_symbol("custodiet_dgemm", _dgemm_address())
+        llvm.add_symbol("custodiet_dgemm", _address_of("scipy.linalg.cython_blas", "dgemm"))
+        llvm.add_symbol("custodiet_digamma", _address_of("scipy.special.cython_special", "__pyx_fuse_1psi"))
         target = llvm.Target.from_default_triple()
         _STATE["cpu"] = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
         name, features = _STATE["cpu"]
@@ -69,11 +71,9 @@ def _keep_freed_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
-def _dgemm_address() -> int:
-    """The address of the dgemm that SciPy brings."""
-    from scipy.linalg import cython_blas
-
-    capsule = cython_blas.__pyx_capi__["dgemm"]
+def _address_of(module: str, name: str) -> int:
+    """The address of a C function that SciPy brings."""
+    capsule = importlib.import_module(module).__pyx_capi__[name]
     name_of = ctypes.pythonapi.PyCapsule_GetName
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
