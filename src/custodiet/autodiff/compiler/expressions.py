@@ -72,6 +72,7 @@ class Expressions:
         self.stores: set[str] = set()
         self.views: dict[str, str] = {}
         self.free_inputs: dict[tuple[int, str], Value] = {}
+        self.context: Any = None
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
         self.line = 0
@@ -135,7 +136,7 @@ class Expressions:
         frame: Frame | None = self.frame
         while frame is not None:
             if name in frame.env:
-                value = frame.env[name]
+                value = frame.env[name] if frame.home is self.context else self.captured(frame, name, line)
                 if isinstance(value, Undefined):
                     raise Declined(value.reason, line=line)
                 if isinstance(value, Guarded):
@@ -159,9 +160,13 @@ class Expressions:
             key = (id(frame.source.function), name)
             if key not in self.free_inputs:
                 self.free_inputs[key] = self.read_free(frame.source.function, name, value)
-            return self.free_inputs[key]
+            return self.captured(None, key, line)
         self.statics.append((frame.source.function, name, value))
         return self.static(value, line)
+
+    def captured(self, frame: Frame | None, name: Any, line: int) -> Value:
+        """A name of an enclosing function that is compiled apart; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def static(self, value: Any, line: int) -> Value:
         """A Python object that was found, not computed."""
@@ -761,9 +766,11 @@ class Expressions:
         env = self._bind(body, defaults, node)
         depth = self.frame.depth + 1
         running: Frame | None = self.frame
-        if depth > MAX_DEPTH or self._is_running(body):
-            raise Declined("recursion", line=node.lineno)
-        frame = Frame(source, env, parent, depth)
+        if self._is_running(body):
+            return self.recursive_call(body, source, parent, env, node)
+        if depth > MAX_DEPTH:
+            raise Declined("functions call one another too deep to be read in place", line=node.lineno)
+        frame = Frame(source, env, parent, depth, home=self.context)
         self.active_nodes.append(body)
         try:
             return self.run_body(frame, body)
@@ -777,6 +784,12 @@ class Expressions:
 
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
+
+    def recursive_call(
+        self, body: ast.FunctionDef | ast.Lambda, source: Any, parent: Frame | None, env: dict[str, Value], node: ast.Call
+    ) -> Value:
+        """A call of a function that is being read; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def run_body(self, frame: Frame, node: ast.FunctionDef | ast.Lambda) -> Value:
         """The value that a function returns; statements know how."""

@@ -5,7 +5,9 @@ domain error, an int beyond 64 bits, an index out of bounds) the forward sweep r
 caller runs the program in CPython instead, which raises what it raises.
 
 ABI: ``i64 name(ptr in, ptr out)``, both arrays of 8-byte slots. In: per float, int or bool one slot; per array data pointer,
-pointer of the adjoint (or null), lengths. Then the seeds. Out: results, the float gradients, the bits of the blocks that were entered. Returned: 0, or 1 for a trap.
+pointer of the adjoint (or null), lengths. Then the seeds; where functions call one another (`llvm_calls`) also CPython's recursion
+limit and how many bytes of the stack may be used. Out: results, the float gradients, the bits of the blocks that were entered. Returned:
+0, or 1 for a trap, or 2 for more stack.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from custodiet.autodiff.compiler.ir import (
     Alloc,
     Arr,
     Block,
+    Call,
     Const,
     Copy,
     Dim,
@@ -40,6 +43,7 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     View,
 )
+from custodiet.autodiff.compiler.llvm_calls import CHUNKS, CONTEXT_WORDS, FLOOR, REACHED, RUNTIME, FunctionEmitter, emit_call
 
 __all__ = ["BITS", "num_slots", "to_llvm"]
 
@@ -83,11 +87,11 @@ def to_llvm(name: str, program: Program, reverse: Reversed | None) -> tuple[str,
     Raises:
         Declined: a result is no number, or a statement has no native form.
     """
-    emitter = _Emitter(name, program, reverse)
+    emitter = Emitter(name, program, reverse)
     return emitter.module(), emitter.block_lines
 
 
-class _Emitter:
+class Emitter:
     def __init__(self, name: str, program: Program, reverse: Reversed | None) -> None:
         self.name, self.program, self.reverse = name, program, reverse
         self.lines: list[str] = []
@@ -97,19 +101,36 @@ class _Emitter:
         self.quiet = False
         self.loops: list[Loop] = [stmt for stmt in walk(program.body) if isinstance(stmt, Loop)]
         self.block_lines: list[int] = []
+        self.context = "%ctx" if program.callees else ""
+        self.is_callee = False
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
     def module(self) -> str:
         """All of it."""
+        functions = [text for name in self.program.callees for text in self._functions(name)]
         self._body()
         slots = [f"  %{slot} = alloca {kind}" for slot, kind in self.slots.items()]
+        if self.context:
+            size = CONTEXT_WORDS + len(self.block_lines) // BITS + 1
+            slots.append(f"  %ctx = alloca [{size} x i64], align 16")
+            slots.append(f"  call void @llvm.memset.p0.i64(ptr %ctx, i8 0, i64 {8 * size}, i1 false)")
         slots += [f"  store i64 0, ptr %entered{word}" for word in range(-(-len(self.block_lines) // BITS))]
         declares = [f"declare double @llvm.{one}.f64(double)" for one in INTRINSICS]
         declares += [f"declare double @{one}(double)" for one in LIBM]
         declares += [f"declare double @{one}(double, double)" for one in LIBM_BINARY]
         head = f"define i64 @{self.name}(ptr noalias %in, ptr noalias %out) {{\nentry:"
-        return "\n".join([PRELUDE, *declares, head, *slots, *self.lines, "}", ""])
+        runtime = [RUNTIME, *functions] if self.context else []
+        return "\n".join([PRELUDE, *declares, *runtime, head, *slots, *self.lines, "}", ""])
+
+    def _functions(self, name: str) -> Iterator[str]:
+        """Forward and reverse function of a callee; its basic blocks are numbered on with the others."""
+        reverse = None if self.reverse is None else self.reverse.callees[name]
+        for back in (False, True):
+            inner = type(self)(name, self.program.callees[name], reverse)
+            inner.block_lines, inner.context, inner.is_callee = self.block_lines, self.context, True
+            function = FunctionEmitter(inner)
+            yield function.backward() if back else function.forward()
 
     def put(self, text: str) -> None:
         """One instruction."""
@@ -198,23 +219,29 @@ class _Emitter:
             return
         word, bit = divmod(len(self.block_lines), BITS)
         self.block_lines.append(line)
-        slot = self.slot(f"entered{word}", "i64")
+        slot = self.at("%ctx", CONTEXT_WORDS + word) if self.is_callee else self.slot(f"entered{word}", "i64")
         before = self.new(f"load i64, ptr {slot}")
         self.put(f"store i64 {self.new(f'or i64 {before}, {1 << bit}')}, ptr {slot}")
 
     # -- the function -------------------------------------------------------------------------------------------------
 
-    def _body(self) -> None:
+    def begin(self) -> None:
+        """Start values of the slots that are none of the program's."""
         self.put(f"store i1 false, ptr {self.slot('trap', 'i1')}")
-        self.put(f"store ptr null, ptr {self.slot('arena', 'ptr')}")
         for loop in self.loops:
             if loop.frame:
                 self.put(f"store ptr null, ptr {self.slot(f'{loop.name}.base', 'ptr')}")
                 self.put(f"store i64 0, ptr {self.slot(f'{loop.name}.top', 'i64')}")
                 self.put(f"store i64 0, ptr {self.slot(f'{loop.name}.room', 'i64')}")
+
+    def _body(self) -> None:
+        self.begin()
+        self.put(f"store ptr null, ptr {self.slot('arena', 'ptr')}")
         place = 0
         for ref in self.program.params:
             place = self._read_argument(ref, place)
+        if self.context:
+            self._limits(place + (0 if self.reverse is None else len(self.reverse.seeds)))
         self.block(self.program.body)
         trapped = self.new(f"load i1, ptr {self.slot('trap', 'i1')}")
         self.leave_if(trapped)
@@ -228,7 +255,7 @@ class _Emitter:
             self.quiet = True
             for seed in self.reverse.seeds:
                 if seed is not None:
-                    self.set(seed, self.new(f"load double, ptr {self._at('%in', place)}"))
+                    self.set(seed, self.new(f"load double, ptr {self.at('%in', place)}"))
                 place += 1
             self.block(self.reverse.reverse)
             for gradient in self.reverse.gradients:
@@ -236,19 +263,36 @@ class _Emitter:
                     self._write(at, gradient)
                     at += 1
         for word in range(-(-len(self.block_lines) // BITS)):
-            self.put(f"store i64 {self.new(f'load i64, ptr %entered{word}')}, ptr {self._at('%out', at + word)}")
+            bits = self.new(f"load i64, ptr {self.slot(f'entered{word}', 'i64')}")
+            if self.context:
+                theirs = self.new(f"load i64, ptr {self.at('%ctx', CONTEXT_WORDS + word)}")
+                bits = self.new(f"or i64 {bits}, {theirs}")
+            self.put(f"store i64 {bits}, ptr {self.at('%out', at + word)}")
         self.lines += ["  br label %good", "bail:", "  br label %done", "good:", "  br label %done"]
         self.start("done")
         code = self.new("phi i64 [1, %bail], [0, %good]")
+        if self.context:  # 2 where the stack was too small
+            reached, chunks = self.at("%ctx", REACHED), self.at("%ctx", CHUNKS)
+            code = self.new(f"add i64 {code}, {self.new(f'load i64, ptr {reached}')}")
+            self.put(f"store ptr {self.new(f'load ptr, ptr {chunks}')}, ptr %arena")
         self._free_all()
         self.put(f"ret i64 {code}")
 
-    def _at(self, base: str, place: int | str) -> str:
+    def _limits(self, place: int) -> None:
+        """CPython's recursion limit, and the lowest address of the stack that may be used."""
+        left = self.new(f"load i64, ptr {self.at('%in', place)}")
+        self.put(f"store i64 {left}, ptr {self.slot('calls.left', 'i64')}")
+        here = self.new("ptrtoint ptr %ctx to i64")
+        size = self.new(f"load i64, ptr {self.at('%in', place + 1)}")
+        self.put(f"store i64 {self.new(f'sub i64 {here}, {size}')}, ptr {self.at('%ctx', FLOOR)}")
+
+    def at(self, base: str, place: int | str) -> str:
+        """Address of a word."""
         return self.new(f"getelementptr i64, ptr {base}, i64 {place}")
 
     def _read_argument(self, ref: Ref, place: int) -> int:
         for slot, kind in self.parts(ref):
-            pointer = self._at("%in", place)
+            pointer = self.at("%in", place)
             if kind == "i1":
                 word = self.new(f"load i64, ptr {pointer}")
                 value = self.new(f"icmp ne i64 {word}, 0")
@@ -263,7 +307,7 @@ class _Emitter:
         kind = LLVM_TYPE[operand.type]  # type: ignore[index]
         if kind == "i1":
             value, kind = self.new(f"zext i1 {value} to i64"), "i64"
-        self.put(f"store {kind} {value}, ptr {self._at('%out', place)}")
+        self.put(f"store {kind} {value}, ptr {self.at('%out', place)}")
 
     def _free_all(self) -> None:
         for loop in self.loops:
@@ -292,6 +336,9 @@ class _Emitter:
 
     def _do_accumulate(self, stmt: Accumulate) -> None:
         self.set(stmt.dst, self.new(f"fadd double {self.get(stmt.dst)}, {self.get(stmt.src)}"))
+
+    def _do_call(self, stmt: Call) -> None:
+        emit_call(self, stmt)
 
     def _do_copy(self, stmt: Copy) -> None:
         self._copy(stmt.dst, stmt.src)
@@ -335,11 +382,19 @@ class _Emitter:
 
     def _new_memory(self, num: str) -> str:
         """Zeroed memory for `num` doubles, linked into the arena."""
+        if self.context:
+            return self.new_words(num)
         memory = self.new(f"call ptr @calloc(i64 {self.new(f'add i64 {num}, 2')}, i64 8)")
         self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
         self.put(f"store ptr {memory}, ptr %arena")
-        return self._at(memory, 2)
+        return self.at(memory, 2)
+
+    def new_words(self, num: str) -> str:
+        """Zeroed memory of the arena that functions share."""
+        memory = self.new(f"call ptr @arena(ptr %ctx, i64 {num})")
+        self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
+        return memory
 
     def _fill(self, data: str, num: str, value: str) -> None:
         head, body, end = (self.fresh_label(one) for one in ("fill", "fillbody", "filled"))
@@ -350,7 +405,7 @@ class _Emitter:
         at = self.new(f"load i64, ptr {slot}")
         self.put(f"br i1 {self.new(f'icmp slt i64 {at}, {num}')}, label %{body}, label %{end}")
         self.start(body)
-        self.put(f"store double {value}, ptr {self._at(data, at)}")
+        self.put(f"store double {value}, ptr {self.at(data, at)}")
         self.put(f"store i64 {self.new(f'add i64 {at}, 1')}, ptr {slot}")
         self.put(f"br label %{head}")
         self.start(end)
@@ -378,7 +433,7 @@ class _Emitter:
     def _pointer(self, arr: Ref, index: Sequence[Operand], checked: bool, what: str) -> str:
         offset = self._offset(arr, index, checked)
         base = self.new(f"load ptr, ptr {self.part(arr, what)}")
-        return self._at(base, offset)
+        return self.at(base, offset)
 
     def _do_load(self, stmt: Load) -> None:
         pointer = self._pointer(stmt.arr, stmt.index, stmt.checked or self.quiet, "p")
@@ -421,7 +476,7 @@ class _Emitter:
         offset = self.new(f"mul nsw i64 {at}, {row}")
         for what in "ps":
             base = self.new(f"load ptr, ptr {self.part(stmt.arr, what)}")
-            self.put(f"store ptr {self._at(base, offset)}, ptr {self.part(stmt.dst, what)}")
+            self.put(f"store ptr {self.at(base, offset)}, ptr {self.part(stmt.dst, what)}")
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -490,10 +545,15 @@ class _Emitter:
         twice = self.new(f"shl i64 {room}, 1")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {need}, i64 {twice})")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {size}, i64 16)")
-        num_bytes = self.new(f"mul i64 {size}, {8 * self._frame_size(loop)}")
         base = self.new(f"load ptr, ptr %{loop.name}.base")
-        memory = self.new(f"call ptr @realloc(ptr {base}, i64 {num_bytes})")
-        self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
+        if self.is_callee:  # frames outlive this call
+            memory = self.new_words(self.new(f"mul i64 {size}, {self._frame_size(loop)}"))
+            num_bytes = self.new(f"mul i64 {top}, {8 * self._frame_size(loop)}")
+            self.put(f"call void @llvm.memcpy.p0.p0.i64(ptr {memory}, ptr {base}, i64 {num_bytes}, i1 false)")
+        else:
+            num_bytes = self.new(f"mul i64 {size}, {8 * self._frame_size(loop)}")
+            memory = self.new(f"call ptr @realloc(ptr {base}, i64 {num_bytes})")
+            self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {memory}, ptr %{loop.name}.base")
         self.put(f"store i64 {size}, ptr %{loop.name}.room")
         self.put(f"br label %{after}")
@@ -507,7 +567,7 @@ class _Emitter:
     def _frame(self, loop: Loop, number: str) -> None:
         base = self.new(f"load ptr, ptr %{loop.name}.base")
         offset = self.new(f"mul i64 {number}, {self._frame_size(loop)}")
-        self.put(f"store ptr {self._at(base, offset)}, ptr {self.slot(f'{loop.name}.frame', 'ptr')}")
+        self.put(f"store ptr {self.at(base, offset)}, ptr {self.slot(f'{loop.name}.frame', 'ptr')}")
 
     def _frame_slots(self, name: str, var: Ref) -> Iterator[tuple[str, str, str]]:
         loop = next(one for one in self.loops if one.name == name)
@@ -518,7 +578,7 @@ class _Emitter:
             place += num_slots(ref)
         frame = self.new(f"load ptr, ptr %{loop.name}.frame")
         for slot, kind in self.parts(var):
-            yield slot, kind, self._at(frame, place)
+            yield slot, kind, self.at(frame, place)
             place += 1
 
     def _do_save(self, stmt: Save) -> None:

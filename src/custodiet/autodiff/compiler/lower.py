@@ -1,7 +1,7 @@
 """From the syntax tree to typed SSA: statements. Expressions are in `expressions`.
 
 Names are renamed at every assignment; where paths meet, both assign the merged name. Types are found on the way: a loop is
-read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside.
+read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside (`calls`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from custodiet.autodiff.compiler.expressions import Expressions
+from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
     Arr,
@@ -48,7 +48,7 @@ FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
 
-class Lowerer(Expressions):
+class Lowerer(Recursion):
     """Reads one function; `program` is what came out."""
 
     def lower(self, source: Source, arguments: dict[str, Value], params: list[Ref], active: list[bool]) -> Program:
@@ -71,7 +71,7 @@ class Lowerer(Expressions):
             body=self.block,
             results=leaves(value),
             active=active,
-            callees=self.callees,
+            callees=self.reachable(self.block),
             stores=self.stores,
         )
 

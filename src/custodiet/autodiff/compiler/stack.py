@@ -1,0 +1,60 @@
+"""How deep native code may recurse: as deep as CPython would, and never beyond the stack.
+
+A call first gets a part of the stack that every thread has. Where that is too small it is run again on a thread of its own with
+a large one, which costs address space and a fraction of a millisecond; beyond that it is CPython's turn.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["STACK_TOO_SMALL", "call_limits", "on_large_stack"]
+
+T = TypeVar("T")
+STACK_TOO_SMALL = 2
+SMALL_BYTES = 192 * 1024
+LARGE_BYTES = 512 * 1024 * 1024
+SPARE_BYTES = 1024 * 1024
+_LOCK = threading.Lock()
+
+
+def call_limits(deep: bool) -> tuple[int, int]:
+    """CPython's recursion limit, and bytes of the stack that native code may use.
+
+    Args:
+        deep: on a thread of `on_large_stack`.
+    """
+    return sys.getrecursionlimit(), LARGE_BYTES - SPARE_BYTES if deep else SMALL_BYTES
+
+
+def on_large_stack(work: Callable[[], T]) -> T:
+    """Run something on a thread with a large stack.
+
+    Raises:
+        RecursionError: there is no such thread to be had.
+    """
+    found: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="custodiet-deep-recursion")
+    with _LOCK:
+        before = threading.stack_size(LARGE_BYTES)
+        try:
+            thread.start()
+        except RuntimeError:
+            raise RecursionError("no thread with a stack for recursion this deep") from None
+        finally:
+            threading.stack_size(before)
+    thread.join()
+    if failed:
+        raise failed[0]
+    return found[0]
