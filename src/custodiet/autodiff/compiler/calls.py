@@ -113,18 +113,18 @@ class Recursion(Expressions):
         place: Place = (0 if frame is None else id(frame), name)
         if place not in context.captures:
             outside = self._seen_from(context.outer, frame, name, line)
-            context.captures[place] = Capture(frame, name, outside, self._inside(context, outside, str(name), line))
+            context.captures[place] = Capture(frame, name, outside, self._inside(context, outside, line))
         return context.captures[place].inside
 
-    def _inside(self, context: Callee, outside: Value, name: str, line: int) -> Value:
+    def _inside(self, context: Callee, outside: Value, line: int) -> Value:
         if isinstance(outside, Static | Closure):
             return outside
         if isinstance(outside, Guarded):
             raise Declined("a recursive function reads a name that only a loop assigned", line=line)
-        hint = "".join(char for char in name if char.isalnum())
-        return rebuild(
-            outside, [self._param(context, hint, leaf) if isinstance(leaf, Ref) else leaf for leaf in leaves(outside, line)]
-        )
+        inner = [
+            self._param(context, "captured", one) if isinstance(one, Ref) else one for one in leaves(outside, line)
+        ]
+        return rebuild(outside, inner)
 
     def _param(self, callee: Callee, hint: str, like: Operand) -> Ref:
         ref = self.fresh(hint, like.type)

@@ -32,7 +32,7 @@ from custodiet.autodiff.compiler.ir import (
 )
 
 if TYPE_CHECKING:
-    from custodiet.autodiff.compiler.llvm_ir import Emitter
+    from custodiet.autodiff.compiler.llvm_ir import _Emitter as Emitter
 
 __all__ = ["CONTEXT_WORDS", "RUNTIME", "FunctionEmitter", "emit_call", "live_in"]
 

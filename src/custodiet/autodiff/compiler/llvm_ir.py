@@ -87,11 +87,11 @@ def to_llvm(name: str, program: Program, reverse: Reversed | None) -> tuple[str,
     Raises:
         Declined: a result is no number, or a statement has no native form.
     """
-    emitter = Emitter(name, program, reverse)
+    emitter = _Emitter(name, program, reverse)
     return emitter.module(), emitter.block_lines
 
 
-class Emitter:
+class _Emitter:
     def __init__(self, name: str, program: Program, reverse: Reversed | None) -> None:
         self.name, self.program, self.reverse = name, program, reverse
         self.lines: list[str] = []
@@ -219,7 +219,7 @@ class Emitter:
             return
         word, bit = divmod(len(self.block_lines), BITS)
         self.block_lines.append(line)
-        slot = self.at("%ctx", CONTEXT_WORDS + word) if self.is_callee else self.slot(f"entered{word}", "i64")
+        slot = self._at("%ctx", CONTEXT_WORDS + word) if self.is_callee else self.slot(f"entered{word}", "i64")
         before = self.new(f"load i64, ptr {slot}")
         self.put(f"store i64 {self.new(f'or i64 {before}, {1 << bit}')}, ptr {slot}")
 
@@ -255,7 +255,7 @@ class Emitter:
             self.quiet = True
             for seed in self.reverse.seeds:
                 if seed is not None:
-                    self.set(seed, self.new(f"load double, ptr {self.at('%in', place)}"))
+                    self.set(seed, self.new(f"load double, ptr {self._at('%in', place)}"))
                 place += 1
             self.block(self.reverse.reverse)
             for gradient in self.reverse.gradients:
@@ -265,14 +265,14 @@ class Emitter:
         for word in range(-(-len(self.block_lines) // BITS)):
             bits = self.new(f"load i64, ptr {self.slot(f'entered{word}', 'i64')}")
             if self.context:
-                theirs = self.new(f"load i64, ptr {self.at('%ctx', CONTEXT_WORDS + word)}")
+                theirs = self.new(f"load i64, ptr {self._at('%ctx', CONTEXT_WORDS + word)}")
                 bits = self.new(f"or i64 {bits}, {theirs}")
-            self.put(f"store i64 {bits}, ptr {self.at('%out', at + word)}")
+            self.put(f"store i64 {bits}, ptr {self._at('%out', at + word)}")
         self.lines += ["  br label %good", "bail:", "  br label %done", "good:", "  br label %done"]
         self.start("done")
         code = self.new("phi i64 [1, %bail], [0, %good]")
         if self.context:  # 2 where the stack was too small
-            reached, chunks = self.at("%ctx", REACHED), self.at("%ctx", CHUNKS)
+            reached, chunks = self._at("%ctx", REACHED), self._at("%ctx", CHUNKS)
             code = self.new(f"add i64 {code}, {self.new(f'load i64, ptr {reached}')}")
             self.put(f"store ptr {self.new(f'load ptr, ptr {chunks}')}, ptr %arena")
         self._free_all()
@@ -280,19 +280,20 @@ class Emitter:
 
     def _limits(self, place: int) -> None:
         """CPython's recursion limit, and the lowest address of the stack that may be used."""
-        left = self.new(f"load i64, ptr {self.at('%in', place)}")
+        left = self.new(f"load i64, ptr {self._at('%in', place)}")
         self.put(f"store i64 {left}, ptr {self.slot('calls.left', 'i64')}")
         here = self.new("ptrtoint ptr %ctx to i64")
-        size = self.new(f"load i64, ptr {self.at('%in', place + 1)}")
-        self.put(f"store i64 {self.new(f'sub i64 {here}, {size}')}, ptr {self.at('%ctx', FLOOR)}")
+        size = self.new(f"load i64, ptr {self._at('%in', place + 1)}")
+        self.put(f"store i64 {self.new(f'sub i64 {here}, {size}')}, ptr {self._at('%ctx', FLOOR)}")
 
-    def at(self, base: str, place: int | str) -> str:
-        """Address of a word."""
+    def _at(self, base: str, place: int | str) -> str:
         return self.new(f"getelementptr i64, ptr {base}, i64 {place}")
+
+    at = _at
 
     def _read_argument(self, ref: Ref, place: int) -> int:
         for slot, kind in self.parts(ref):
-            pointer = self.at("%in", place)
+            pointer = self._at("%in", place)
             if kind == "i1":
                 word = self.new(f"load i64, ptr {pointer}")
                 value = self.new(f"icmp ne i64 {word}, 0")
@@ -307,7 +308,7 @@ class Emitter:
         kind = LLVM_TYPE[operand.type]  # type: ignore[index]
         if kind == "i1":
             value, kind = self.new(f"zext i1 {value} to i64"), "i64"
-        self.put(f"store {kind} {value}, ptr {self.at('%out', place)}")
+        self.put(f"store {kind} {value}, ptr {self._at('%out', place)}")
 
     def _free_all(self) -> None:
         for loop in self.loops:
@@ -388,7 +389,7 @@ class Emitter:
         self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
         self.put(f"store ptr {memory}, ptr %arena")
-        return self.at(memory, 2)
+        return self._at(memory, 2)
 
     def new_words(self, num: str) -> str:
         """Zeroed memory of the arena that functions share."""
@@ -405,7 +406,7 @@ class Emitter:
         at = self.new(f"load i64, ptr {slot}")
         self.put(f"br i1 {self.new(f'icmp slt i64 {at}, {num}')}, label %{body}, label %{end}")
         self.start(body)
-        self.put(f"store double {value}, ptr {self.at(data, at)}")
+        self.put(f"store double {value}, ptr {self._at(data, at)}")
         self.put(f"store i64 {self.new(f'add i64 {at}, 1')}, ptr {slot}")
         self.put(f"br label %{head}")
         self.start(end)
@@ -433,7 +434,7 @@ class Emitter:
     def _pointer(self, arr: Ref, index: Sequence[Operand], checked: bool, what: str) -> str:
         offset = self._offset(arr, index, checked)
         base = self.new(f"load ptr, ptr {self.part(arr, what)}")
-        return self.at(base, offset)
+        return self._at(base, offset)
 
     def _do_load(self, stmt: Load) -> None:
         pointer = self._pointer(stmt.arr, stmt.index, stmt.checked or self.quiet, "p")
@@ -476,7 +477,7 @@ class Emitter:
         offset = self.new(f"mul nsw i64 {at}, {row}")
         for what in "ps":
             base = self.new(f"load ptr, ptr {self.part(stmt.arr, what)}")
-            self.put(f"store ptr {self.at(base, offset)}, ptr {self.part(stmt.dst, what)}")
+            self.put(f"store ptr {self._at(base, offset)}, ptr {self.part(stmt.dst, what)}")
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -567,7 +568,7 @@ class Emitter:
     def _frame(self, loop: Loop, number: str) -> None:
         base = self.new(f"load ptr, ptr %{loop.name}.base")
         offset = self.new(f"mul i64 {number}, {self._frame_size(loop)}")
-        self.put(f"store ptr {self.at(base, offset)}, ptr {self.slot(f'{loop.name}.frame', 'ptr')}")
+        self.put(f"store ptr {self._at(base, offset)}, ptr {self.slot(f'{loop.name}.frame', 'ptr')}")
 
     def _frame_slots(self, name: str, var: Ref) -> Iterator[tuple[str, str, str]]:
         loop = next(one for one in self.loops if one.name == name)
@@ -578,7 +579,7 @@ class Emitter:
             place += num_slots(ref)
         frame = self.new(f"load ptr, ptr %{loop.name}.frame")
         for slot, kind in self.parts(var):
-            yield slot, kind, self.at(frame, place)
+            yield slot, kind, self._at(frame, place)
             place += 1
 
     def _do_save(self, stmt: Save) -> None:

@@ -1,0 +1,326 @@
+"""Recursive programs of many kinds, as a user may write them, with arguments and the places that are differentiated."""
+
+import math
+
+import numpy as np
+
+FACTOR = 0.7
+
+
+def chain(n, x):
+    if n == 0:
+        return x
+    return math.sin(chain(n - 1, x)) + 0.1 * x
+
+
+def loops_within(n, x):
+    if n == 0:
+        return x
+    s = 0.0
+    for i in range(n):
+        s = math.sin(s + x * i) + s * 0.5
+    t = s
+    while t > 0.5:
+        t = t * 0.7
+    return s * loops_within(n - 1, x * 0.9) + t
+
+
+def within_loops(x, k):
+    total = 1.0
+    for i in range(k):
+        inner = 0.0
+        for j in range(i):
+            inner += chain(j, x * total) * j
+        total = total * 0.5 + chain(i, x * total) + 0.01 * inner
+    return total
+
+
+def loop_of_self(n, x):
+    """The recursive call stands in a loop of its own function, whose frames outlive the call."""
+    total = x
+    for i in range(n):
+        before = total * total
+        total = math.cos(total) + loop_of_self(n - 1 - i, total * 0.5) * before
+    return total
+
+
+def fill(a, i):
+    if i >= len(a):
+        return
+    a[i] = a[i] * a[i - 1] + math.sin(a[i])
+    fill(a, i + 1)
+
+
+def local_array_changed(x):
+    a = np.zeros(5)
+    for i in range(5):
+        a[i] = x * (i + 1)
+    fill(a, 1)
+    return a[4] + a[2]
+
+
+def argument_changed(a):
+    fill(a, 1)
+    return a[len(a) - 1] * a[1]
+
+
+def changed_after_use(a, n):
+    """What the inner calls read is overwritten before the reverse sweep comes back to it."""
+    if n == 0:
+        s = 0.0
+        for i in range(len(a)):
+            s = s + a[i] * a[i]
+        return s
+    r = changed_after_use(a, n - 1)
+    a[n] = r * 0.5
+    return r * a[0] + changed_after_use(a, n - 1)
+
+
+def two_names(a, b, n):
+    if n == 0:
+        return a[0] * b[1]
+    b[n] = a[n] * b[0]
+    return a[n] * two_names(b, a, n - 1)
+
+
+def same_array_twice(x):
+    a = np.zeros(4)
+    for i in range(4):
+        a[i] = x + i * x * x
+    return two_names(a, a, 3)
+
+
+def sort(a, low, high):
+    if low >= high:
+        return
+    pivot = a[high]
+    i = low
+    for j in range(low, high):
+        if a[j] < pivot:
+            t = a[i]
+            a[i] = a[j]
+            a[j] = t
+            i = i + 1
+    t = a[i]
+    a[i] = a[high]
+    a[high] = t
+    sort(a, low, i - 1)
+    sort(a, i + 1, high)
+
+
+def sorted_weight(a):
+    sort(a, 0, len(a) - 1)
+    s = 0.0
+    for i in range(len(a)):
+        s += a[i] * (i + 1) ** 2
+    return s
+
+
+def sine_cosine(n, x):
+    if n == 0:
+        return math.sin(x), (math.cos(x), n)
+    s, (c, k) = sine_cosine(n - 1, x * 0.5)
+    return 2 * s * c, (c * c - s * s, k + 1)
+
+
+def tuple_result(x):
+    s, (c, k) = sine_cosine(4, x)
+    return s * c * k
+
+
+def nested_closures(x, y):
+    """Captured names are read at each call, and one of them has another value at the second."""
+    w = x * y
+
+    def inner(k, t):
+        def leaf(z):
+            return z * w + y
+
+        if k == 0:
+            return leaf(t)
+        return inner(k - 1, t * t) + leaf(t) * x
+
+    first = inner(3, 0.9)
+    w = w * 2.0
+    return first * inner(2, x)
+
+
+def capture_in_loop(x):
+    total = 0
+    for i in range(4):
+
+        def inner(k, i=i):
+            return x * total + i if k == 0 else inner(k - 1, i) * 0.5 + total
+
+        total += inner(3)
+    return total
+
+
+def captured_array(x):
+    w = np.ones(4)
+
+    def go(i, total):
+        if i == 4:
+            return total
+        return go(i + 1, total * w[i] + x)
+
+    first = go(0, x)
+    w[2] = x
+    return first + go(0, 1.0)
+
+
+def nested_pair(x, n):
+    """Two nested functions that call each other, one of them through a third."""
+    scale = x * 0.5
+
+    def up(k, t):
+        return t * scale if k <= 0 else down(k - 1, math.sin(t)) + helper(k - 2, t)
+
+    def helper(k, t):
+        return up(k, t * x)
+
+    def down(k, t):
+        return t if k <= 0 else up(k - 1, t * t) * scale
+
+    return up(n, x) + down(n, scale)
+
+
+def integrate(f, a, b, depth):
+    m = 0.5 * (a + b)
+    if depth == 0:
+        return (b - a) * f(m)
+    return integrate(f, a, m, depth - 1) + integrate(f, m, b, depth - 1)
+
+
+def function_as_argument(a, b):
+    return integrate(lambda t: math.exp(-a * t * t) * b, 0.0, b, 5) * integrate(math.sin, a, b, 3)
+
+
+def count(n):
+    return 1 if n < 2 else count(n - 1) + count(n - 2)
+
+
+def int_result(x, n):
+    return x ** count(n) + count(n) // 2 * x
+
+
+def is_odd(n):
+    return False if n == 0 else not is_odd(n - 1)
+
+
+def bool_result(x, n):
+    return x * x if is_odd(n) else x
+
+
+def bool_argument(n, flag, x):
+    return x if n == 0 else bool_argument(n - 1, not flag, x * 1.5 if flag else x + 0.3)
+
+
+def returns_in_loop(n, x):
+    for i in range(10):
+        if i * x > n:
+            return x * i
+        if i == 7 and n > 0:
+            return returns_in_loop(n - 1, x * 1.1) * x
+    return x
+
+
+def three_a(n, x):
+    return x if n <= 0 else three_b(n - 1, x * 1.1)
+
+
+def three_b(n, x):
+    return x if n <= 0 else three_c(n - 1, math.cos(x)) + three_a(n - 2, x)
+
+
+def three_c(n, x):
+    return x if n <= 0 else three_a(n - 1, x * x) * three_b(n - 3, x)
+
+
+def ackermann_like(m, n, x):
+    if m == 0:
+        return x * (n + 1)
+    if n == 0:
+        return ackermann_like(m - 1, 1, x)
+    return math.sin(ackermann_like(m, n - 1, x)) + ackermann_like(m - 1, n, x)
+
+
+def rows(m, i):
+    if i == m.shape[0]:
+        return 0.0
+    row = m[i]
+    s = 0.0
+    for j in range(len(row)):
+        s += row[j] * row[j]
+    return s * math.sin(m[i, 0]) + rows(m, i + 1)
+
+
+def halves(a):
+    if len(a) == 1:
+        return a[0]
+    middle = len(a) // 2
+    return halves(a[:middle]) * math.cos(halves(a[middle:]))
+
+
+def horner(coefficients, order, i, x):
+    """Arrays that are not differentiated, one of them of ints."""
+    if i == len(order):
+        return 0.0
+    return coefficients[order[i]] + x * horner(coefficients, order, i + 1, x)
+
+
+def global_read(n, x):
+    return FACTOR * x if n == 0 else global_read(n - 1, x * FACTOR) + FACTOR
+
+
+def newton(x, target, left):
+    """The recursion ends by a float."""
+    step = (x * x - target) / (2.0 * x)
+    if abs(step) < 1e-10 or left == 0:
+        return x - step
+    return newton(x - step, target, left - 1)
+
+
+def dead_ends(n, x, y):
+    """One result and one parameter that the derivative never meets."""
+    if n == 0:
+        return x, 1.0
+    value, unused = dead_ends(n - 1, x * math.exp(-x), y + 1.0)
+    return value * x, unused + y
+
+
+def inactive_parts(x):
+    value, unused = dead_ends(3, x, 2.0)
+    return value + 0.0 * unused
+
+
+PROGRAMS = [
+    (chain, (20, 0.3), (1,)),
+    (loops_within, (5, 0.4), (1,)),
+    (within_loops, (0.3, 6), (0,)),
+    (loop_of_self, (4, 0.6), (1,)),
+    (local_array_changed, (0.3,), (0,)),
+    (argument_changed, (np.array([0.3, 0.2, 0.5, 0.7]),), (0,)),
+    (changed_after_use, (np.array([0.3, 0.2, 0.5, 0.1]), 3), (0,)),
+    (two_names, (np.array([0.3, 0.2, 0.5, 0.1]), np.array([0.7, 0.4, 0.6, 0.9]), 3), (0, 1)),
+    (same_array_twice, (0.3,), (0,)),
+    (sorted_weight, (np.array([0.5, 0.2, 0.9, 0.1, 0.4]),), (0,)),
+    (tuple_result, (0.7,), (0,)),
+    (nested_closures, (0.5, 0.8), (0, 1)),
+    (capture_in_loop, (0.4,), (0,)),
+    (captured_array, (0.6,), (0,)),
+    (nested_pair, (0.6, 6), (0,)),
+    (function_as_argument, (0.7, 0.9), (0, 1)),
+    (int_result, (1.1, 6), (0,)),
+    (bool_result, (0.4, 5), (0,)),
+    (bool_argument, (5, True, 0.3), (2,)),
+    (returns_in_loop, (3, 0.9), (1,)),
+    (three_a, (9, 0.6), (1,)),
+    (ackermann_like, (2, 3, 0.4), (2,)),
+    (rows, (np.linspace(0.1, 1, 12).reshape(4, 3), 0), (0,)),
+    (halves, (np.linspace(0.3, 1, 9),), (0,)),
+    (horner, (np.array([0.5, 0.2, 0.9]), np.array([2, 0, 1]), 0, 0.3), (3,)),
+    (global_read, (4, 0.5), (1,)),
+    (newton, (1.0, 2.0, 30), (1,)),
+    (inactive_parts, (0.4,), (0,)),
+]
