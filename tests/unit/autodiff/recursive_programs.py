@@ -294,7 +294,100 @@ def inactive_parts(x):
     return value + 0.0 * unused
 
 
+def merged(a):
+    """Merge sort: new arrays are returned."""
+    if len(a) < 2:
+        return a
+    middle = len(a) // 2
+    left, right = merged(a[:middle]), merged(a[middle:])
+    found = np.empty(len(a))
+    i = 0
+    j = 0
+    for k in range(len(a)):
+        if j == len(right) or (i < len(left) and left[i] <= right[j]):
+            found[k] = left[i]
+            i += 1
+        else:
+            found[k] = right[j]
+            j += 1
+    return found
+
+
+def merge_sorted(a):
+    b = merged(a)
+    total = 0.0
+    for i in range(len(b)):
+        total += (i + 1) ** 2 * math.sin(b[i])
+    return total
+
+
+def transformed(real, imaginary):
+    """A fast Fourier transform: two arrays are returned."""
+    n = len(real)
+    if n == 1:
+        return real, imaginary
+    half = n // 2
+    even_real, even_imaginary = np.zeros(half), np.zeros(half)
+    odd_real, odd_imaginary = np.zeros(half), np.zeros(half)
+    for k in range(half):
+        even_real[k], even_imaginary[k] = real[2 * k], imaginary[2 * k]
+        odd_real[k], odd_imaginary[k] = real[2 * k + 1], imaginary[2 * k + 1]
+    even_real, even_imaginary = transformed(even_real, even_imaginary)
+    odd_real, odd_imaginary = transformed(odd_real, odd_imaginary)
+    out_real, out_imaginary = np.zeros(n), np.zeros(n)
+    for k in range(half):
+        c, s = math.cos(2.0 * math.pi * k / n), -math.sin(2.0 * math.pi * k / n)
+        x = c * odd_real[k] - s * odd_imaginary[k]
+        y = c * odd_imaginary[k] + s * odd_real[k]
+        out_real[k], out_imaginary[k] = even_real[k] + x, even_imaginary[k] + y
+        out_real[k + half], out_imaginary[k + half] = even_real[k] - x, even_imaginary[k] - y
+    return out_real, out_imaginary
+
+
+def spectrum(signal):
+    real, imaginary = transformed(signal, np.zeros(len(signal)))
+    total = 0.0
+    for k in range(len(signal)):
+        total += (k + 1) * math.sqrt(real[k] ** 2 + imaginary[k] ** 2 + 1.0)
+    return total
+
+
+def same_back(a, n):
+    return a if n == 0 else same_back(a, n - 1)
+
+
+def alias_returned(a, n):
+    """What comes back is what went in: writing to one changes the other."""
+    b = same_back(a, n)
+    before = a[0] * a[0]
+    b[0] = before * a[1]
+    return a[0] * b[1] + before
+
+
+def fresh(n, x):
+    if n == 0:
+        found = np.ones(3)
+        found[1] = x
+        return found
+    inner = fresh(n - 1, x * x)
+    inner[n - 1] = inner[1] * math.sin(x)
+    return inner
+
+
+def array_back(x):
+    total = 0.0
+    for i in range(3):
+        a = fresh(3, x + i)
+        a[0] = a[0] * x
+        total += a[0] * a[1] * a[2] + a[0]
+    return total
+
+
 PROGRAMS = [
+    (merge_sorted, (np.array([0.5, 0.2, 0.9, 0.1, 0.4]),), (0,)),
+    (spectrum, (np.linspace(0.2, 1.1, 8) ** 2,), (0,)),
+    (alias_returned, (np.array([0.5, 0.2, 0.9]), 2), (0,)),
+    (array_back, (0.6,), (0,)),
     (chain, (20, 0.3), (1,)),
     (loops_within, (5, 0.4), (1,)),
     (within_loops, (0.3, 6), (0,)),

@@ -44,6 +44,7 @@ def inputs(arguments):
 )
 def test_compiled_agrees_with_tape_and_differences(function, arguments, argnums):
     assert explain(function, *inputs(arguments)).path == "compile"
+    compile_gradient(function, inputs(arguments), argnums)(inputs(arguments))  # and does not trap
     given, taped = inputs(arguments), inputs(arguments)
     value, found = value_and_grad(function, argnums, mode="compile")(*given)
     same, expected = value_and_grad(function, argnums, mode="trace")(*taped)
@@ -102,6 +103,7 @@ def test_deep_recursion_that_changes_its_argument(deep):
         expected[i] = expected[i] * expected[i - 1] + math.sin(expected[i])
     np.testing.assert_allclose(a, expected, rtol=1e-13)  # changed once, though it was run twice
     assert np.isfinite(found).all() and found[-1] != 0.0
+    assert compile_gradient(programs.argument_changed, (a,), (0,))((np.full(50_000, 0.3),))[0] == a[-1] * a[1]
 
 
 def test_deep_recursion_in_threads(deep):
@@ -214,29 +216,24 @@ def test_every_block_of_a_recursive_function_is_checked_when_it_is_first_entered
     assert some & ~compiled.verified == 0 and compiled.verified != some
 
 
-def array_result(a, n):
-    return a if n == 0 else array_result(a, n - 1)
-
-
-def new_array(n, x):
-    if n == 0:
-        return np.ones(3)
-    return new_array(n - 1, x)
-
-
 def test_what_is_declined_says_so():
-    def sum_of(x, n):
-        found = new_array(n, x)
-        return found[0] * x
-
-    told = explain(sum_of, 0.3, 2)
-    assert told.path == "trace" and "recursive function returns an array" in told.reason
-    assert grad(sum_of)(0.3, 2) == 1.0
-
     def growing(n, t):
-        return t[0] if n == 0 else growing(n - 1, (*t, t[0])) if n > 1 else growing(n - 1, t)
+        return t[0] if n == 0 else growing(n - 1, (*t, t[0]))
 
     assert explain(growing, 3, (0.5,)).path == "trace"
+    assert grad(growing, 1)(3, (0.5,)) == (1.0,)
+
+    def lists(n, x):
+        return [x] if n == 0 else [*lists(n - 1, x), x]
+
+    told = explain(lambda x: sum(lists(3, x)), 0.3)
+    assert told.path == "trace" and told.reason
+    assert grad(lambda x: sum(lists(3, x)))(0.3) == 4.0
+
+    def different(n, x):
+        return (x, x) if n == 0 else different(n - 1, x)[0]
+
+    assert explain(lambda x: different(1, x) * x, 0.3).path == "trace"
 
 
 def test_names_of_a_float_and_an_int_are_two_programs():

@@ -178,6 +178,16 @@ class Sweep:
                 self._join(stmt.dst, stmt.arr)
             elif isinstance(stmt, Copy):
                 self._join(stmt.dst, stmt.src)
+            elif isinstance(stmt, Call):  # what is returned may be what was handed over
+                for dtype in "fi":
+                    arrays = [
+                        one
+                        for one in (*stmt.dsts, *stmt.args)
+                        if isinstance(one, Ref) and isinstance(one.type, Arr) and one.type.dtype == dtype
+                    ]
+                    if any(one in stmt.dsts for one in arrays):
+                        for one in arrays[1:]:
+                            self._join(arrays[0], one)
             elif isinstance(stmt, Loop):
                 for header in stmt.headers:
                     for other in (header.init, header.latch):
@@ -195,7 +205,7 @@ class Sweep:
             size = len(active)
             for stmt in walk(program.body):
                 self._spread(stmt, active)
-            self.facts.spread_parameters(program, self.base, active)
+            self.facts.spread_own(program, self.base, active)
         names = {
             ref.name for ref in [*program.params, *_defined(program.body, into_loops=True)] if isinstance(ref.type, Arr)
         }
@@ -267,7 +277,7 @@ class Sweep:
         if not any(callee.active):
             return []
         results = self.facts.results[stmt.function]
-        seeds = tuple(adjoint_of(dst) for dst, on in zip(stmt.dsts, results, strict=False) if on)
+        seeds = tuple(adjoint_of(dst) for dst, on in zip(stmt.dsts, results, strict=False) if on and dst.type == "f")
         out: Block = []
         dsts: list[Ref] = []
         for param, wanted, arg in zip(callee.params, callee.active, stmt.args, strict=True):

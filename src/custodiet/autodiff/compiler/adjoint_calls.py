@@ -6,10 +6,10 @@ written or active on one side is so on the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from custodiet.autodiff.compiler.ir import Arr, Block, Call, If, Loop, Program, Ref
+from custodiet.autodiff.compiler.ir import Arr, Block, Call, If, Loop, Operand, Program, Ref
 
 __all__ = ["Facts", "settle"]
 
@@ -22,14 +22,16 @@ class Facts:
     Attributes:
         programs: the functions that are called, by name. Their `active` is one of the facts.
         results: per function and result, whether it is active.
-        written: per function and parameter, whether its memory is written by anyone.
+        written: per function and parameter, and after them result, whether its memory is written by anyone.
         changed: a fact was added.
     """
 
     def __init__(self, program: Program) -> None:
         self.programs = program.callees
         self.results = {name: [False] * len(one.results) for name, one in program.callees.items()}
-        self.written = {name: [False] * len(one.params) for name, one in program.callees.items()}
+        self.written = {
+            name: [False] * (len(one.params) + len(one.results)) for name, one in program.callees.items()
+        }
         self.changed = False
         for one in program.callees.values():
             one.active = [False] * len(one.params)
@@ -40,19 +42,20 @@ class Facts:
 
     def spread_written(self, program: Program, base: Base, written: set[str]) -> None:
         """Between a program's arrays, its own parameters and those of the functions that it calls."""
-        own = self.written.get(program.name) if self.programs.get(program.name) is program else None
+        own = self.written[program.name] if self.programs.get(program.name) is program else []
         for _ in range(2):
-            for place, ref in enumerate(program.params):
-                if own is not None and isinstance(ref.type, Arr):
-                    if own[place]:
-                        written.add(base(ref))
-                    self._note(own, place, base(ref) in written)
+            if own:
+                self._share(own, [*program.params, *program.results], base, written)
             for call in calls(program.body):
-                theirs = self.written[call.function]
-                for place, arg in _arrays(call):
-                    if theirs[place]:
-                        written.add(base(arg))
-                    self._note(theirs, place, base(arg) in written)
+                self._share(self.written[call.function], [*call.args, *call.dsts[:-1]], base, written)
+
+    def _share(self, facts: list[bool], operands: Sequence[Operand], base: Base, found: set[str]) -> None:
+        """Make facts about arrays, and what is known of these arrays where they have other names, the same."""
+        for place, one in enumerate(operands):
+            if isinstance(one, Ref) and isinstance(one.type, Arr):
+                if facts[place]:
+                    found.add(base(one))
+                self._note(facts, place, base(one) in found)
 
     def spread_call(self, call: Call, base: Base, active: set[str]) -> None:
         """Between the operands of a call and the parameters and results of its function."""
@@ -60,22 +63,18 @@ class Facts:
         for place, arg in enumerate(call.args):
             if isinstance(arg, Ref) and arg.type == "f":
                 self._note(theirs, place, arg.name in active)
-        for place, arg in _arrays(call):
-            if arg.type.dtype == "f":  # type: ignore[union-attr]
-                if theirs[place]:
-                    active.add(base(arg))
-                self._note(theirs, place, base(arg) in active)
-        for dst, on in zip(call.dsts, self.results[call.function], strict=False):
+        results = self.results[call.function]
+        self._share(theirs, call.args, base, active)
+        self._share(results, call.dsts[:-1], base, active)
+        for dst, on in zip(call.dsts, results, strict=False):
             if on and dst.type == "f":
                 active.add(dst.name)
 
-    def spread_parameters(self, program: Program, base: Base, active: set[str]) -> None:
-        """From a function's body back to its array parameters."""
-        if self.programs.get(program.name) is not program:
-            return
-        for place, ref in enumerate(program.params):
-            if isinstance(ref.type, Arr) and ref.type.dtype == "f":
-                self._note(program.active, place, base(ref) in active)
+    def spread_own(self, program: Program, base: Base, active: set[str]) -> None:
+        """Between a function's body and its own arrays."""
+        if self.programs.get(program.name) is program:
+            self._share(program.active, program.params, base, active)
+            self._share(self.results[program.name], program.results, base, active)
 
     def spread_results(self, program: Program, active: set[str]) -> None:
         """From a function's body to its results."""
@@ -114,8 +113,3 @@ def calls(block: Block) -> Iterator[Call]:
             yield from calls(stmt.pre)
             yield from calls(stmt.body)
 
-
-def _arrays(call: Call) -> Iterator[tuple[int, Ref]]:
-    for place, arg in enumerate(call.args):
-        if isinstance(arg, Ref) and isinstance(arg.type, Arr):
-            yield place, arg

@@ -31,7 +31,7 @@ from custodiet.autodiff.compiler.values import (
 __all__ = ["Callee", "Recursion"]
 
 MAX_CALLEES = 32
-MAX_READINGS = 100
+MAX_GUESSES, MAX_READINGS = 8, 100
 ZEROS: dict[str, Const] = {"i": Const(0), "b": Const(False), "f": Const(0.0)}
 Place = tuple[int, Any]
 """identity of a frame (0: the function that was asked for reads it from outside), name"""
@@ -75,6 +75,9 @@ class Callee:
     """frames and trees whose identity is part of a key"""
     params: list[Ref] = field(default_factory=list)
     captures: dict[Place, Capture] = field(default_factory=dict)
+    root: Frame | None = None
+    returned: list[Value] = field(default_factory=list)
+    """what its `return` statements gave, to guess from"""
     done: bool = False
 
 
@@ -145,7 +148,7 @@ class Recursion(Expressions):
                 callee = one
         if callee is None:
             callee = self._read_apart(key, body, source, parent, env, node.lineno)
-        args = tuple(leaf for value in env.values() for leaf in _carried(value, node.lineno))
+        args = tuple(_all_carried(env, node.lineno))
         results = [self.fresh("returned", leaf.type) for leaf in leaves(callee.result)]
         call = Call((*results, self.fresh("record", "i")), callee.name, args, line=node.lineno)
         call.depth = self.frame.depth + 1
@@ -182,6 +185,11 @@ class Recursion(Expressions):
                     more = [one for place in site.callee.captures for one in site.given[place]]
                     site.call.args = (*site.args, *more)
 
+    def note_return(self, value: Value) -> None:
+        """See what a `return` gives while its function is read apart."""
+        if self.context is not None and self.frame is self.context.root:
+            self.context.returned.append(value)
+
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _read_apart(
@@ -190,10 +198,12 @@ class Recursion(Expressions):
         """Read a function as a program of its own, until what it returns is what its own calls assumed."""
         if len(self.callees) >= MAX_CALLEES:
             raise Declined("recursion over too many kinds of arguments", line=line)
-        kinds = ["i", "b", "f"]
-        guess = _guess(body, ZEROS[kinds.pop(0)])
+        kinds: list[Operand] = [*ZEROS.values()]
+        kinds += {one.type: Ref("", one.type) for one in _all_carried(env, line) if isinstance(one.type, Arr)}.values()
+        guess = _guess(body, kinds.pop(0))
         failed: Declined | None = None
-        for _ in range(6):
+        tried = [guess]
+        for _ in range(MAX_GUESSES):
             before = len(self.sites), dict(self.callees), {one: list(found) for one, found in self.instances.items()}
             callee = Callee(self._name_of(body), self.context, guess, (body, parent, env))
             try:
@@ -204,10 +214,12 @@ class Recursion(Expressions):
                     return callee
                 guess = _blank(value, line)
             except Declined as declined:
-                failed = declined
-                if not kinds or self.num_readings > MAX_READINGS:
-                    raise
-                guess = _guess(body, ZEROS[kinds.pop(0)])
+                failed = failed or declined
+                other = [one for one in map(_maybe_blank, callee.returned) if one is not None and one not in tried]
+                if self.num_readings > MAX_READINGS or not (other or kinds):
+                    raise failed from None
+                guess = other[0] if other else _guess(body, kinds.pop(0))
+            tried.append(guess)
             del self.sites[before[0] :]
             self.callees, self.instances = before[1], before[2]
         raise failed or Declined("what a recursive function returns does not settle", line=line)
@@ -225,11 +237,9 @@ class Recursion(Expressions):
         outer = self.block, self.frame, self.active_nodes, self.context
         self.block, self.active_nodes, self.context = [], [body], callee
         try:
-            value = self.run_body(Frame(source, inner, parent, home=callee), body)
-            results = leaves(value)
-            if any(isinstance(one.type, Arr) for one in results):
-                raise Declined("a recursive function returns an array", line=body.lineno)
-            self.callees[callee.name] = Program(callee.name, callee.params, self.block, results)
+            callee.root = Frame(source, inner, parent, home=callee)
+            value = self.run_body(callee.root, body)
+            self.callees[callee.name] = Program(callee.name, callee.params, self.block, leaves(value))
         except Declined as declined:
             if declined.line and not declined.file and parent is None:
                 raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
@@ -285,6 +295,10 @@ def _carried(value: Value, line: int) -> list[Operand]:
     return leaves(value, line)
 
 
+def _all_carried(env: dict[str, Value], line: int) -> list[Operand]:
+    return [leaf for value in env.values() for leaf in _carried(value, line)]
+
+
 def _same_object(a: Value, b: Value) -> bool:
     """Whether two functions or other objects of the program are the same one."""
     if isinstance(a, Closure) and isinstance(b, Closure):
@@ -301,13 +315,19 @@ def _blank(value: Value, line: int) -> Value:
     """A value's structure around zeros."""
     found: list[Operand] = []
     for leaf in leaves(value, line):
-        if isinstance(leaf.type, Arr):
-            raise Declined("a recursive function returns an array", line=line)
-        found.append(ZEROS[leaf.type])
+        found.append(Ref("", leaf.type) if isinstance(leaf.type, Arr) else ZEROS[leaf.type])
     return rebuild(value, found)
 
 
-def _guess(body: ast.FunctionDef | ast.Lambda, leaf: Const) -> Value:
+def _maybe_blank(value: Value) -> Value | None:
+    """Likewise, None where it holds something else."""
+    try:
+        return _blank(value, 0)
+    except Declined:
+        return None
+
+
+def _guess(body: ast.FunctionDef | ast.Lambda, leaf: Operand) -> Value:
     """What a function may return, by the look of its `return` statements."""
     found: Value = Static(None)
     todo: list[ast.AST] = [body.body] if isinstance(body, ast.Lambda) else list(body.body)
@@ -322,7 +342,7 @@ def _guess(body: ast.FunctionDef | ast.Lambda, leaf: Const) -> Value:
     return found
 
 
-def _shape(node: ast.expr, leaf: Const) -> Value:
+def _shape(node: ast.expr, leaf: Operand) -> Value:
     if isinstance(node, ast.Tuple):
         return Tup([_shape(one, leaf) for one in node.elts])
     if isinstance(node, ast.Constant) and node.value is None:

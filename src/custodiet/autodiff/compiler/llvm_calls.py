@@ -143,11 +143,6 @@ def _made(stmt: Any) -> list[Ref]:
     return [made] if isinstance(made, Ref) else []
 
 
-def scalar_types(refs: Any) -> list[str]:
-    """LLVM types of numbers."""
-    return [SCALARS[ref.type] for ref in refs]
-
-
 class FunctionEmitter:
     """Writes the forward or the reverse function of one callee with an emitter of its own."""
 
@@ -199,9 +194,8 @@ class FunctionEmitter:
         emitter.block(self.program.body)
         emitter.leave_if(emitter.new(f"load i1, ptr {emitter.slot('trap', 'i1')}"))
         record = self._record() if self.kept else "1"
-        kinds = scalar_types(self.program.results)
-        result = "{" + ", ".join(["i64", *kinds]) + "}"
-        values = [("i64", record), *((SCALARS[one.type], emitter.get(one)) for one in self.program.results)]  # type: ignore[index]
+        values = [("i64", record), *(pair for one in self.program.results for pair in _words(emitter, one))]
+        result = "{" + ", ".join(kind for kind, _ in values) + "}"
         self._returned(result, values)
         arguments = ", ".join(["ptr %ctx", "i64 %left", *(f"{kind} %arg.{k}" for k, (_, kind) in enumerate(given))])
         return self._text(f"define internal {result} @fwd.{self.program.name}({arguments})", result)
@@ -247,34 +241,34 @@ class FunctionEmitter:
 def emit_call(emitter: Emitter, stmt: Call) -> None:
     """A call of either function; a trap inside it is a trap here."""
     context = emitter.context
+    dsts = stmt.dsts if stmt.back else stmt.dsts[:-1]
+    slots = [part for dst in dsts for part in emitter.parts(dst)]
     if stmt.back:
-        kinds = ["double" for _ in stmt.dsts]
         first = [f"i64 {emitter.get(stmt.args[0])}", *(f"double {emitter.get(one)}" for one in stmt.seeds)]
         name = f"@rev.{stmt.function}"
     else:
-        kinds = scalar_types(stmt.dsts[:-1])
         left = emitter.new(f"load i64, ptr {emitter.slot('calls.left', 'i64')}")
         first = [f"i64 {emitter.new(f'sub i64 {left}, {stmt.depth}')}"]
-        first += [text for one in stmt.args for text in _argument(emitter, one)]
+        first += [f"{kind} {value}" for one in stmt.args for kind, value in _words(emitter, one)]
         name = f"@fwd.{stmt.function}"
-    result = "{" + ", ".join(["i64", *kinds]) + "}"
+    result = "{" + ", ".join(["i64", *(kind for _, kind in slots)]) + "}"
     found = emitter.new(f"call {result} {name}({', '.join([f'ptr {context}', *first])})")
     status = emitter.new(f"extractvalue {result} {found}, 0")
     good = emitter.fresh_label("returned")
     emitter.put(f"br i1 {emitter.new(f'icmp eq i64 {status}, 0')}, label %bail, label %{good}")
     emitter.start(good)
-    dsts = stmt.dsts if stmt.back else stmt.dsts[:-1]
-    for place, dst in enumerate(dsts):
-        emitter.set(dst, emitter.new(f"extractvalue {result} {found}, {place + 1}"))
+    for place, (slot, kind) in enumerate(slots):
+        value = emitter.new(f"extractvalue {result} {found}, {place + 1}")
+        emitter.put(f"store {kind} {value}, ptr {slot}")
     if not stmt.back:
         emitter.set(stmt.dsts[-1], status)
 
 
-def _argument(emitter: Emitter, operand: Operand) -> Iterator[str]:
-    if isinstance(operand, Ref) and isinstance(operand.type, Arr):
+def _words(emitter: Emitter, operand: Operand) -> Iterator[tuple[str, str]]:
+    """Types and values of all that describes an operand."""
+    if isinstance(operand, Ref):
         for slot, kind in emitter.parts(operand):
-            yield f"{kind} {emitter.new(f'load {kind}, ptr {slot}')}"
+            yield kind, emitter.new(f"load {kind}, ptr {slot}")
     else:
-        kind = SCALARS[operand.type]  # type: ignore[index]
-        yield f"{kind} {emitter.literal(operand) if isinstance(operand, Const) else emitter.get(operand)}"
+        yield SCALARS[operand.type], emitter.literal(operand)  # type: ignore[index]
 

@@ -89,6 +89,8 @@ class Lowerer(Recursion):
             frame.env[RETURN], frame.env[DONE] = Static(None), FALSE
             self.sequence(node.body)
             done = frame.env[DONE]
+            if frame.env[RETURN] == Static(None):
+                return Static(None)
             if isinstance(done, Ref):  # each path has returned, or CPython would hand back None
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
@@ -188,6 +190,7 @@ class Lowerer(Recursion):
     def _do_Return(self, node: ast.Return) -> None:
         env = self.frame.env
         env[RETURN] = Static(None) if node.value is None else self.value(node.value)
+        self.note_return(env[RETURN])
         env[DONE] = TRUE
 
     def _do_Break(self, node: ast.Break) -> None:
