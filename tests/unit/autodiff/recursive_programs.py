@@ -150,7 +150,7 @@ def capture_in_loop(x):
     for i in range(4):
 
         def inner(k, i=i):
-            return x * total + i if k == 0 else inner(k - 1, i) * 0.5 + total
+            return x * total + i if k == 0 else inner(k - 1, i) * 0.5 + total  # noqa: B023
 
         total += inner(3)
     return total

@@ -29,9 +29,7 @@ class Facts:
     def __init__(self, program: Program) -> None:
         self.programs = program.callees
         self.results = {name: [False] * len(one.results) for name, one in program.callees.items()}
-        self.written = {
-            name: [False] * (len(one.params) + len(one.results)) for name, one in program.callees.items()
-        }
+        self.written = {name: [False] * (len(one.params) + len(one.results)) for name, one in program.callees.items()}
         self.changed = False
         for one in program.callees.values():
             one.active = [False] * len(one.params)
@@ -112,4 +110,3 @@ def calls(block: Block) -> Iterator[Call]:
         elif isinstance(stmt, Loop):
             yield from calls(stmt.pre)
             yield from calls(stmt.body)
-

@@ -21,7 +21,6 @@ from custodiet.autodiff.compiler.values import (
     Mapping,
     Static,
     Tup,
-    Undefined,
     Value,
     leaves,
     rebuild,
@@ -137,7 +136,12 @@ class Recursion(Expressions):
     # -- calls --------------------------------------------------------------------------------------------------------
 
     def recursive_call(
-        self, body: ast.FunctionDef | ast.Lambda, source: Any, parent: Frame | None, env: dict[str, Value], node: ast.Call
+        self,
+        body: ast.FunctionDef | ast.Lambda,
+        source: Any,
+        parent: Frame | None,
+        env: dict[str, Value],
+        node: ast.Call,
     ) -> Value:
         """A call of a function that is being read: of its own program."""
         signature = tuple((name, _signature(value, node.lineno)) for name, value in env.items())

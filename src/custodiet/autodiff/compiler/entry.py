@@ -17,8 +17,8 @@ from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
 from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
-from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
 from custodiet.autodiff.compiler.native import ENTRY, load_native
+from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
 from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
 
 __all__ = ["CompiledGradient", "Trapped", "compile_gradient", "signature_of"]

@@ -786,7 +786,12 @@ class Expressions:
         return any(one is body for one in self.active_nodes)
 
     def recursive_call(
-        self, body: ast.FunctionDef | ast.Lambda, source: Any, parent: Frame | None, env: dict[str, Value], node: ast.Call
+        self,
+        body: ast.FunctionDef | ast.Lambda,
+        source: Any,
+        parent: Frame | None,
+        env: dict[str, Value],
+        node: ast.Call,
     ) -> Value:
         """A call of a function that is being read; `calls` knows how."""
         raise TypeError("Expressions is half of a Lowerer")

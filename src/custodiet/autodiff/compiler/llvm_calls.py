@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING, Any
 from custodiet.autodiff.compiler.adjoint import walk
 from custodiet.autodiff.compiler.ir import (
     Accumulate,
-    Arr,
     Block,
     Call,
-    Const,
     If,
     Operand,
     Ref,
@@ -271,4 +269,3 @@ def _words(emitter: Emitter, operand: Operand) -> Iterator[tuple[str, str]]:
             yield kind, emitter.new(f"load {kind}, ptr {slot}")
     else:
         yield SCALARS[operand.type], emitter.literal(operand)  # type: ignore[index]
-

@@ -43,7 +43,15 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     View,
 )
-from custodiet.autodiff.compiler.llvm_calls import CHUNKS, CONTEXT_WORDS, FLOOR, REACHED, RUNTIME, FunctionEmitter, emit_call
+from custodiet.autodiff.compiler.llvm_calls import (
+    CHUNKS,
+    CONTEXT_WORDS,
+    FLOOR,
+    REACHED,
+    RUNTIME,
+    FunctionEmitter,
+    emit_call,
+)
 
 __all__ = ["BITS", "num_slots", "to_llvm"]
 
