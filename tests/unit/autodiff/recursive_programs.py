@@ -383,7 +383,81 @@ def array_back(x):
     return total
 
 
+def call_of(f, x):
+    return f(x)
+
+
+def within_its_own_argument(x):
+    """No recursion: a function runs again inside what it calls."""
+    return call_of(lambda t: call_of(math.sin, t) * t, x)
+
+
+def product_of_leaves(tree):
+    """Recursion over nested tuples: a program per shape."""
+    if len(tree) == 1:
+        return tree[0]
+    return product_of_leaves(tree[0]) * product_of_leaves(tree[1])
+
+
+def nested_tuples(a, b, c):
+    return product_of_leaves(((a,), ((b,), (c,))))
+
+
+def with_keywords(n, x, *, scale=2.0):
+    if n == 0:
+        return x
+    return with_keywords(n - 1, x * x, scale=scale * 0.5) * scale
+
+
+def keywords(x):
+    return with_keywords(3, x) + with_keywords(2, x, scale=x)
+
+
+def nested_in_recursive(x):
+    """A nested function calls itself and the recursive function that makes it."""
+
+    def outer(n, y):
+        def inner(k):
+            if k == 0:
+                return y
+            return inner(k - 1) * x + outer(n - 1, y * 0.5)
+
+        if n <= 0:
+            return y
+        return inner(2) + y
+
+    return outer(2, x)
+
+
+def knapsack(weights, values, i, room):
+    if i == len(weights) or room == 0:
+        return 0.0
+    skipped = knapsack(weights, values, i + 1, room)
+    if weights[i] > room:
+        return skipped
+    return max(skipped, values[i] + knapsack(weights, values, i + 1, room - weights[i]))
+
+
+def within_while(n, x):
+    k = n
+    s = x
+    while k > 0:
+        k = k - 1
+        if k % 2 == 0:
+            continue
+        s = s * 0.9 + within_while(k - 1, s) * x
+        if s > 3.0:
+            break
+    return s
+
+
 PROGRAMS = [
+    (within_its_own_argument, (0.4,), (0,)),
+    (nested_tuples, (0.3, 0.4, 0.5), (0, 1, 2)),
+    (keywords, (0.7,), (0,)),
+    (nested_in_recursive, (0.4,), (0,)),
+    (knapsack, (np.array([2, 3, 4]), np.array([0.3, 0.5, 0.6]), 0, 6), (1,)),
+    (within_while, (5, 0.4), (1,)),
     (merge_sorted, (np.array([0.5, 0.2, 0.9, 0.1, 0.4]),), (0,)),
     (spectrum, (np.linspace(0.2, 1.1, 8) ** 2,), (0,)),
     (alias_returned, (np.array([0.5, 0.2, 0.9]), 2), (0,)),

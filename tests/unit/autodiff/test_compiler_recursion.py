@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.programs.coverage import calls as coverage
+from benchmarks.programs.det import det, make_inputs
 from custodiet.autodiff import explain, grad, value_and_grad
 from custodiet.autodiff.compiler.entry import CompiledGradient, Trapped, compile_gradient
 from custodiet.errors import DifferentiationError
@@ -23,7 +24,8 @@ RECURSIVE = [
     coverage.minor_determinant,
     coverage.adaptive_simpson,
 ]
-EXAMPLES = [(one.function, one.arguments, one.argnums) for one in coverage.EXAMPLES if one.function in RECURSIVE]
+EXAMPLES = [(det, make_inputs(4), (0,))]
+EXAMPLES += [(one.function, one.arguments, one.argnums) for one in coverage.EXAMPLES if one.function in RECURSIVE]
 
 
 @pytest.fixture
@@ -119,6 +121,29 @@ def test_deep_recursion_in_threads(deep):
         one.join()
     assert found == [expected] * 4
     assert threading.stack_size() == size
+
+
+def test_the_same_program_gives_the_same_text():
+    first, second = (compile_gradient(coverage.adaptive_simpson, (1.3, 1.5), (0, 1)).text for _ in range(2))
+    assert first == second  # it is the key of the cache on disk
+
+
+def bits(x, n, m):
+    k = (n << m) ^ (n >> 1) | (n & 5)
+    odd = (n > 3) ^ (m > 2)
+    return x * (k + ~n) + (1.0 if odd & True else 2.0)
+
+
+@pytest.mark.parametrize(("n", "m"), [(3, 4), (-3, 2), (5, 1), (0, 63), (-1, 40), (2**40, 9)])
+def test_bitwise_operations_are_those_of_python(n, m):
+    value, (slope,), _ = compile_gradient(bits, (0.5, n, m), (0,))((0.5, n, m))
+    assert (value, slope) == (bits(0.5, n, m), bits(1.5, n, m) - bits(0.5, n, m))
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 63), (1, 64), (5, -1), (-7, 62), (2**62, 1)])
+def test_shifts_beyond_64_bits_are_for_cpython(n, m):
+    with pytest.raises(Trapped):
+        compile_gradient(bits, (0.5, n, m), (0,))((0.5, n, m))
 
 
 def infinite(n, x):

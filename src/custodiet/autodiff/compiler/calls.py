@@ -29,7 +29,7 @@ from custodiet.autodiff.compiler.values import (
 
 __all__ = ["Callee", "Recursion"]
 
-MAX_CALLEES = 32
+MAX_CALLEES, MAX_NESTED = 32, 12
 MAX_GUESSES, MAX_READINGS = 8, 100
 ZEROS: dict[str, Const] = {"i": Const(0), "b": Const(False), "f": Const(0.0)}
 Place = tuple[int, Any]
@@ -200,7 +200,10 @@ class Recursion(Expressions):
         self, key: Any, body: ast.FunctionDef | ast.Lambda, source: Any, parent: Frame | None, env: dict[str, Value], line: int
     ) -> Callee:  # fmt: skip
         """Read a function as a program of its own, until what it returns is what its own calls assumed."""
-        if len(self.callees) >= MAX_CALLEES:
+        chain, depth = self.context, 0
+        while chain is not None:
+            chain, depth = chain.outer, depth + 1
+        if len(self.callees) >= MAX_CALLEES or depth >= MAX_NESTED:
             raise Declined("recursion over too many kinds of arguments", line=line)
         kinds: list[Operand] = [*ZEROS.values()]
         kinds += {one.type: Ref("", one.type) for one in _all_carried(env, line) if isinstance(one.type, Arr)}.values()
@@ -239,7 +242,9 @@ class Recursion(Expressions):
             for name, value in env.items()
         }
         outer = self.block, self.frame, self.active_nodes, self.context
-        self.block, self.active_nodes, self.context = [], [body], callee
+        # what a nested function calls must not make its enclosing function anew, and so on without an end
+        self.active_nodes = [body] if parent is None else [*self.active_nodes, body]
+        self.block, self.context = [], callee
         try:
             callee.root = Frame(source, inner, parent, home=callee)
             value = self.run_body(callee.root, body)

@@ -30,7 +30,14 @@ from custodiet.autodiff.compiler.ir import (
     Type,
     View,
 )
-from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
+from custodiet.autodiff.compiler.operations import (
+    BOOL_BINARY,
+    COMPARISONS,
+    FLOAT_BINARY,
+    INT_BINARY,
+    SCALAR_CALLS,
+    result_type,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -240,7 +247,7 @@ class Expressions:
         if isinstance(node.op, ast.UAdd):
             return value
         if not isinstance(node.op, ast.USub):
-            raise Declined("bitwise inversion", line=node.lineno)
+            return self.op("ixor", self.integer(value, node.lineno), Const(-1))
         if value.type == "b":
             value = self.op("btoi", value)
         return self.op("fneg" if value.type == "f" else "ineg", value)
@@ -277,8 +284,10 @@ class Expressions:
         """An arithmetic operation on numbers."""
         self.line = line
         a, b = self.scalar(left, line), self.scalar(right, line)
-        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         name = type(kind).__name__
+        if a.type == b.type == "b" and name in BOOL_BINARY:
+            return self.op(BOOL_BINARY[name], a, b)
+        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if name == "Pow":
             return self._power(a, b, line)
         if name in INT_BINARY and a.type == b.type == "i":
@@ -921,6 +930,8 @@ _FOLDS: dict[str, Callable[..., Any]] = {
     "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
     "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
     "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": float, "btoi": int, "not": lambda a: not a,
+    "iand": lambda a, b: a & b, "ior": lambda a, b: a | b, "ixor": lambda a, b: a ^ b, "ishr": lambda a, b: a >> b,
+    "ishl": lambda a, b: a << b if b < 64 else 2**64, "xor": lambda a, b: a ^ b,
     "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
     "log": math.log, "exp": math.exp,
     **{f"{kind}lt": lambda a, b: a < b for kind in "fi"}, **{f"{kind}le": lambda a, b: a <= b for kind in "fi"},

@@ -78,6 +78,7 @@ declare {i64, i1} @llvm.ssub.with.overflow.i64(i64, i64)
 declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.umin.i64(i64, i64)
 declare double @llvm.pow.f64(double, double)
 declare double @llvm.copysign.f64(double, double)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
@@ -707,6 +708,31 @@ class _Emitter:
 
     def _op_or(self, a: str, b: str) -> str:
         return self.new(f"or i1 {a}, {b}")
+
+    def _op_xor(self, a: str, b: str) -> str:
+        return self.new(f"xor i1 {a}, {b}")
+
+    def _op_iand(self, a: str, b: str) -> str:
+        return self.new(f"and i64 {a}, {b}")
+
+    def _op_ior(self, a: str, b: str) -> str:
+        return self.new(f"or i64 {a}, {b}")
+
+    def _op_ixor(self, a: str, b: str) -> str:
+        return self.new(f"xor i64 {a}, {b}")
+
+    def _op_ishr(self, a: str, b: str) -> str:
+        self.trap_if(self.new(f"icmp slt i64 {b}, 0"))
+        return self.new(f"ashr i64 {a}, {self.new(f'call i64 @llvm.umin.i64(i64 {b}, i64 63)')}")
+
+    def _op_ishl(self, a: str, b: str) -> str:
+        """Beyond 63 places, or where bits are lost, CPython goes on with a longer int."""
+        self.trap_if(self.new(f"icmp ugt i64 {b}, 63"))
+        places = self.new(f"call i64 @llvm.umin.i64(i64 {b}, i64 63)")
+        moved = self.new(f"shl i64 {a}, {places}")
+        back = self.new(f"ashr i64 {moved}, {places}")
+        self.trap_if(self.new(f"icmp ne i64 {back}, {a}"))
+        return moved
 
     def _op_btoi(self, a: str) -> str:
         return self.new(f"zext i1 {a} to i64")
