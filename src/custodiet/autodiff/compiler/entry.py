@@ -18,6 +18,7 @@ from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
+from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
 from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
 
 __all__ = ["CompiledGradient", "Trapped", "compile_gradient", "signature_of"]
@@ -208,7 +209,9 @@ class CompiledGradient:
             formats.append(
                 "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
             )
-        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        self._limited = bool(program.callees)
+        limits = "qq" if self._limited else ""
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds) + limits).pack
         num_out = (
             len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
         )
@@ -223,8 +226,12 @@ class CompiledGradient:
         except KeyError:
             return False
 
-    def __call__(self, args: Sequence[Any]) -> tuple[Any, list[Any], int]:
+    def __call__(self, args: Sequence[Any], *, deep: bool = False) -> tuple[Any, list[Any], int]:
         """Run it.
+
+        Args:
+            args: the function's arguments.
+            deep: this thread has a large stack, for deep recursion.
 
         Returns:
             The result; gradients of `argnums`, each in its argument's structure; bits of the basic blocks entered.
@@ -253,7 +260,10 @@ class CompiledGradient:
         if copies:
             self._refuse_aliases(given)
         out = self.out_type()
-        if self.native.call(self.pack(*words, *self.seeds), out):
+        status = self.native.call(self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ())), out)
+        if status == STACK_TOO_SMALL and not deep:
+            return on_large_stack(lambda: self(args, deep=True))
+        if status:
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy

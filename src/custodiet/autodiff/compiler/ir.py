@@ -210,6 +210,10 @@ class Call(Stmt):
     seeds: tuple[Operand, ...] = ()
     """reverse only: adjoints of the results; `dsts` then take the adjoints of the float arguments"""
     line: int = 0
+    back: bool = False
+    """the reverse sweep of an earlier call, whose record `args` names; forward, the record is the last of `dsts`"""
+    depth: int = 1
+    """how many of CPython's frames it stands for"""
 
 
 @dataclass

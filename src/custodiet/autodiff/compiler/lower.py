@@ -1,7 +1,7 @@
 """From the syntax tree to typed SSA: statements. Expressions are in `expressions`.
 
 Names are renamed at every assignment; where paths meet, both assign the merged name. Types are found on the way: a loop is
-read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside.
+read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside (`calls`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from custodiet.autodiff.compiler.expressions import Expressions
+from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
     Arr,
@@ -52,7 +52,7 @@ FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
 
-class Lowerer(Expressions):
+class Lowerer(Recursion):
     """Reads one function; `program` is what came out."""
 
     def lower(self, source: Source, arguments: dict[str, Value], params: list[Ref], active: list[bool]) -> Program:
@@ -75,7 +75,7 @@ class Lowerer(Expressions):
             body=self.block,
             results=leaves(value),
             active=active,
-            callees=self.callees,
+            callees=self.reachable(self.block),
             stores=self.stores,
         )
 
@@ -93,6 +93,8 @@ class Lowerer(Expressions):
             frame.env[RETURN], frame.env[DONE] = Static(None), FALSE
             self.sequence(node.body)
             done = frame.env[DONE]
+            if frame.env[RETURN] == Static(None):
+                return Static(None)
             if isinstance(done, Ref):  # each path has returned, or CPython would hand back None
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
@@ -234,6 +236,7 @@ class Lowerer(Expressions):
 
     def _do_Return(self, node: ast.Return) -> None:
         value: Value = Static(None) if node.value is None else self.kept(node.value)
+        self.note_return(value)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
 
     def _do_Break(self, node: ast.Break) -> None:
