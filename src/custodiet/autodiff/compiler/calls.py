@@ -211,7 +211,11 @@ class Recursion(Expressions):
         failed: Declined | None = None
         tried = [guess]
         for _ in range(MAX_GUESSES):
-            before = len(self.call_sites), dict(self.callees), {one: list(found) for one, found in self.instances.items()}
+            before = (
+                len(self.call_sites),
+                dict(self.callees),
+                {one: list(found) for one, found in self.instances.items()},
+            )
             callee = Callee(self._name_of(body), self.context, guess, (body, parent, env))
             try:
                 value = self._read_once(key, callee, body, source, parent, env, line)
