@@ -19,7 +19,7 @@ import numpy as np
 from custodiet.autodiff.rules.core import Rule, primal_of
 from custodiet.errors import DifferentiationError
 
-__all__ = ["Trace", "apply", "apply_scalar", "fail", "top_of", "traced", "user_line"]
+__all__ = ["Trace", "apply", "apply_scalar", "fail", "operands", "run_primal", "top_of", "traced", "user_line"]
 
 _LEVELS = count(1)
 _OURS = str(Path(__file__).parent)
@@ -128,6 +128,13 @@ def apply(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         target[...] = result
         return target
     return result
+
+
+def run_primal(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A primitive on values one level further out, which may be traced themselves."""
+    if top_of(operands(rule, args)) is None:
+        return rule.primal(*args, **kwargs)
+    return apply(rule, args, kwargs)
 
 
 def apply_scalar(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

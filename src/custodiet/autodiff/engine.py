@@ -32,7 +32,7 @@ def argument_name(f: Callable[..., Any], place: int) -> str:
 
 
 def check_argnums(argnums: int | Sequence[int], args: tuple[Any, ...]) -> tuple[int, ...]:
-    """Argnums as a tuple of places, negative ones counted from the end."""
+    """The places that argnums names, as a tuple of places, negative ones counted from the end."""
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for one in wanted:
         if not isinstance(one, int) or isinstance(one, bool) or not -len(args) <= one < len(args):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.core import Trace, fail, operands, traced
+from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import DualFloat
 from custodiet.autodiff.rules.core import Rule, broadcast_like, scale
 from custodiet.autodiff.rules.indexing import freeze_index, index_set
@@ -135,7 +135,7 @@ class ForwardTrace(Trace):
         full = tuple(kept)
         if rule.variadic:
             full = (*args[: rule.spread], *kept) if rule.spread else (kept, *args[1:])
-        out = rule.primal(*full, **kwargs)
+        out = run_primal(rule, full, kwargs)
         total: Any = None
         with np.errstate(all="ignore"):
             for k, tangent in tangents:

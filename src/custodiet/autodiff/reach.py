@@ -34,6 +34,8 @@ _FOREIGN = frozenset(
     {"numpy", "scipy", "numba", "torch", "jax", "pandas", "polars", "matplotlib", "pytest", "hypothesis", "llvmlite"}
 )
 _MISSING = object()
+_INERT = frozenset({int, float, complex, str, bytes, bool, list, dict, set, type(None)})
+"""Types that are never exchanged; lists and dicts may be written to, so that they stay the caller's own."""
 
 
 def _is_foreign(module: str | None) -> bool:
@@ -45,23 +47,26 @@ def _is_foreign(module: str | None) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _facts(code: types.CodeType) -> tuple[bool, frozenset[str], frozenset[str]]:
-    """Is `float` only called; which globals are written; which names do class bodies inside read."""
-    float_called, written, by_name = True, set(), set()
+def _facts(code: types.CodeType) -> tuple[bool, frozenset[str], frozenset[str], frozenset[str]]:
+    """Is `float` only called; which globals are written; what class bodies inside read; which cells are assigned to."""
+    float_called, written, by_name, rebound = True, set(), set(), set()
     for one in dis.get_instructions(code):
         if one.opname == "LOAD_GLOBAL" and one.argval == "float" and not (one.arg or 0) & 1:
             float_called = False
         elif one.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             written.add(one.argval)
+        elif one.opname in ("STORE_DEREF", "DELETE_DEREF"):
+            rebound.add(one.argval)
         elif one.opname == "LOAD_NAME":
             by_name.add(one.argval)
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            called, more, names = _facts(inner)
+            called, more, names, cells = _facts(inner)
+            rebound |= cells
             float_called = float_called and called
             written |= more
             by_name |= names
-    return float_called, frozenset(written), frozenset(by_name)
+    return float_called, frozenset(written), frozenset(by_name), frozenset(rebound)
 
 
 class Overlay(dict[str, Any]):
@@ -163,8 +168,10 @@ class Reach:
     def replace(self, value: Any) -> Any:
         """The stand-in of a value, or the value itself."""
         kind = type(value)
-        if kind in (int, float, str, bool, tuple, list, dict, type(None)) or traced(value):
+        if kind in _INERT or traced(value):
             return value
+        if kind is tuple:
+            return self._tuple(value)
         found = self.made.get(id(value))
         if found is not None:
             return found
@@ -190,6 +197,10 @@ class Reach:
             return self.subclass(value)
         return self.instance(value)
 
+    def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        made = tuple(self.replace(one) for one in value)
+        return made if any(a is not b for a, b in zip(made, value, strict=True)) else value
+
     def _module(self, module: types.ModuleType) -> Any:
         stand_in = stand_ins.MODULES.get(module.__name__)
         if stand_in is not None:
@@ -207,45 +218,40 @@ class Reach:
             return stand_ins.REPLACED[f]
         if _is_foreign(f.__globals__.get("__name__")):
             return f
-        float_called, written, by_name = _facts(f.__code__)
+        float_called, written, by_name, rebound = _facts(f.__code__)
         overlay = Overlay(f.__globals__, self, float_called)
-        made = types.FunctionType(f.__code__, overlay, f.__name__, f.__defaults__, f.__closure__)
-        made.__kwdefaults__ = f.__kwdefaults__
+        cells = None
+        if f.__closure__:
+            names = zip(f.__closure__, f.__code__.co_freevars, strict=True)
+            cells = tuple(types.CellType() if self._moves(cell, name, rebound) else cell for cell, name in names)
+        made = types.FunctionType(f.__code__, overlay, f.__name__, self._defaults(f.__defaults__), cells)
+        self._keep(f, made)
+        for new, old in zip(cells or (), f.__closure__ or (), strict=True):
+            if new is not old:
+                new.cell_contents = self.replace(old.cell_contents)
+        if f.__kwdefaults__:
+            made.__kwdefaults__ = {k: self.replace(v) for k, v in f.__kwdefaults__.items()}
         made.__dict__.update(f.__dict__)
         made.__qualname__, made.__module__, made.__doc__ = f.__qualname__, f.__module__, f.__doc__
-        self._keep(f, made)
         if written:
             self.overlays.append((overlay, written))
         for name in by_name:  # class bodies look names up without asking the overlay
             if name in f.__globals__ and name not in written:
                 overlay[name] = self.replace(f.__globals__[name])
-        if f.__closure__:
-            cells = tuple(
-                self._cell(cell, name) for cell, name in zip(f.__closure__, f.__code__.co_freevars, strict=True)
-            )
-            if any(new is not old for new, old in zip(cells, f.__closure__, strict=True)):
-                full = types.FunctionType(f.__code__, overlay, f.__name__, f.__defaults__, cells)
-                full.__kwdefaults__ = f.__kwdefaults__
-                full.__dict__.update(f.__dict__)
-                full.__qualname__, full.__module__, full.__doc__ = f.__qualname__, f.__module__, f.__doc__
-                self.made[id(f)] = full
-                for cell in cells:  # a recursive inner function holds itself
-                    if cell not in f.__closure__ and cell.cell_contents is made:
-                        cell.cell_contents = full
-                return full
         return made
 
-    def _cell(self, cell: Any, name: str) -> Any:
-        if name == "__class__":
-            return cell
+    def _defaults(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        return tuple(self.replace(one) for one in values) if values else values
+
+    def _moves(self, cell: Any, name: str, rebound: frozenset[str]) -> bool:
+        """Does a closure cell hold something to exchange? Cells that the function assigns to stay the caller's."""
+        if name == "__class__" or name in rebound:
+            return False
         try:
-            value = cell.cell_contents
+            kind = type(cell.cell_contents)
         except ValueError:
-            return cell
-        if type(value) in (int, float, str, bool, tuple, list, dict):
-            return cell
-        made = self.replace(value)
-        return cell if made is value else types.CellType(made)
+            return False
+        return kind not in _INERT and not hasattr(kind, "_traced_")
 
     def subclass(self, cls: type) -> type:
         """A subclass of a user's class with reached methods; classes with machinery of their own stay as they are."""
@@ -283,7 +289,7 @@ class Reach:
             return member if inner is member.__func__ else type(member)(inner)
         if type(member) is property:
             parts = [self.replace(one) if one is not None else None for one in (member.fget, member.fset, member.fdel)]
-            return property(*parts, member.__doc__)
+            return property(parts[0], parts[1], parts[2], member.__doc__)
         return member
 
     def instance(self, value: Any) -> Any:

@@ -17,7 +17,8 @@ import numpy as real_numpy
 import scipy
 from scipy import special as real_special
 
-from custodiet.autodiff.arrays import array_function, array_of, constant, plain_deep
+from custodiet.autodiff.array_calls import array_function, array_of, plain_deep
+from custodiet.autodiff.arrays import constant
 from custodiet.autodiff.core import apply_scalar, fail, traced
 from custodiet.autodiff.floats import ScalarOps, TracedFloat
 from custodiet.autodiff.rules import SCALARS

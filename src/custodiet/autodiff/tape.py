@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.core import Trace, fail, operands, traced
+from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
 from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
 from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
@@ -334,7 +334,7 @@ class ReverseTrace(Trace):
         full = tuple(kept)
         if rule.variadic:
             full = (*args[: rule.spread], *kept) if rule.spread else (kept, *args[1:])
-        out = rule.primal(*full, **kwargs)
+        out = run_primal(rule, full, kwargs)
         if not arrays and not rule.variadic and not isinstance(out, (np.ndarray, tuple)):
             return self._number(rule, out, full, kwargs, parents)
         return self._record(rule, out, full, kwargs, parents, read)
@@ -366,10 +366,15 @@ class ReverseTrace(Trace):
             result.shared = True
         return result
 
-    def call(self, out: Any, parents: list[Any], back: Any) -> Any:
-        """A result whose cotangent goes to `parents` (traced values or plain ones) through `back`."""
+    def call_many(self, outs: list[Any], parents: list[Any], back: Any) -> list[Any]:
+        """Results whose cotangents go to `parents` (traced values or plain ones) through `back(cotangents)`."""
         places = [one.i if traced(one) and one.t is self else 0 for one in parents]
-        return self.wrap(out, self.push(_Call(back, places)))
+        place = self.push(_Many(_Call(back, places), tuple(outs)))
+        made = [self.wrap(one, self.push(_Part(place, k, len(outs)))) for k, one in enumerate(outs)]
+        for one in made:
+            if one._is_array_:
+                one.shared = True
+        return made
 
 
 def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -> list[Any]:
