@@ -44,7 +44,7 @@ from custodiet.autodiff.compiler.ir import (
 )
 from custodiet.autodiff.compiler.operations import DERIVATIVES
 
-__all__ = ["Reversed", "reverse_program"]
+__all__ = ["Reversed", "Sweep", "reverse_program", "walk"]
 
 ZERO = Const(0.0)
 
@@ -77,7 +77,7 @@ def reverse_program(program: Program) -> Reversed:
     Raises:
         Declined: an operation on active values has no derivative rule.
     """
-    sweep = _Sweep(program)
+    sweep = Sweep(program)
     reverse: Block = []
     zeroed: list[Ref] = [*_defined(program.body)]
     zeroed += [ref for ref in program.params if ref.type == "f"]
@@ -135,7 +135,9 @@ def _defined(block: Block, *, into_loops: bool = False) -> Iterator[Ref]:
             yield from _defined(stmt.orelse, into_loops=into_loops)
 
 
-class _Sweep:
+class Sweep:
+    """Which names depend on the parameters, and the adjoint statements of each statement."""
+
     def __init__(self, program: Program) -> None:
         self.program = program
         self.numbers = itertools.count()
