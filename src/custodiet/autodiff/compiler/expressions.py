@@ -261,8 +261,7 @@ class Expressions:
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
         dst = self.fresh(name, Arr("f", len(shape)))
-        first = fill if isinstance(fill, Const) else Const(0.0)
-        self.emit(Alloc(dst, shape, first, line=line, is_list=name == "list"))
+        self.emit(Alloc(dst, shape, fill if isinstance(fill, Const) else Const(0.0), line=line))
         if not isinstance(fill, Const):
             if len(shape) != 1:
                 raise Declined("a matrix filled with a computed number", line=line)
@@ -671,7 +670,7 @@ class Expressions:
             raise Declined("a copy of a matrix", line=line)
         size = self.dim(array, 0)
         dst = self.fresh("copy", kind)
-        self.emit(Alloc(dst, (size,), Const(0.0), line=line, is_list=None))
+        self.emit(Alloc(dst, (size,), Const(0.0), line=line))
         self.counted(size, lambda counter: self.store(dst, (counter,), self.load(array, (counter,), line), line), line)
         return dst
 
@@ -816,7 +815,7 @@ class Expressions:
             return Tup(items)
         trips, item = found
         dst = self.fresh("list", Arr("f", 1))
-        self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno, is_list=True))
+        self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
 
         def body(counter: Ref) -> None:
             self.assign(generator.target, item(counter))

@@ -102,8 +102,6 @@ class Alloc(Stmt):
     shape: tuple[Operand, ...]
     fill: Operand
     line: int = 0
-    is_list: bool | None = False
-    """whether CPython has a list here; None where that is not known"""
 
 
 @dataclass

@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 
 from custodiet._version import __version__
 
-__all__ = ["NativeFunction", "cache_folder", "load_native"]
+__all__ = ["NativeFunction", "cache_folder", "load_native", "vector_lanes"]
 
 ENTRY = "custodiet_entry"
 SPEED_LEVEL = 3
@@ -50,6 +50,13 @@ def _target() -> Any:
         name, features = _STATE["cpu"]
         _STATE["machine"] = target.create_target_machine(cpu=name, features=features, opt=SPEED_LEVEL, jit=True)
     return _STATE["machine"]
+
+
+def vector_lanes() -> int:
+    """Doubles in a vector register of this processor."""
+    _target()
+    features = set(_STATE["cpu"][1].split(","))
+    return 8 if "+avx512f" in features else 4 if "+avx" in features else 2
 
 
 def native_key(text: str) -> str:

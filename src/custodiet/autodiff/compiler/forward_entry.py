@@ -1,0 +1,353 @@
+"""A compiled function with tangents: arguments and directions in, values and their derivatives along the directions out."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from custodiet.autodiff.compiler.entry import (
+    CompiledGradient,
+    Trapped,
+    address_of,
+    flatten_argument,
+    kind_of,
+    read_program,
+)
+from custodiet.autodiff.compiler.frontend import Declined, Source, free_value
+from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.llvm_ir import BITS
+from custodiet.autodiff.compiler.llvm_tangent import to_llvm_tangent
+from custodiet.autodiff.compiler.native import ENTRY, load_native, vector_lanes
+from custodiet.autodiff.compiler.tangent import Layout, Tangents
+from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value
+
+__all__ = ["CompiledTangent", "compile_tangent"]
+
+MAX_WIDTH = 32
+"""directions a sweep: with more, the registers overflow"""
+ALIGNMENT = 64
+
+
+class _Memory:
+    """What native code allocated and a result lies in; freed with the last array that shows it."""
+
+    def __init__(self, head: int) -> None:
+        self.head = head
+
+    def __del__(self) -> None:
+        while self.head:
+            block, self.head = self.head, ctypes.c_void_p.from_address(self.head).value or 0
+            _FREE(block)
+
+
+_FREE = ctypes.CDLL(None).free
+_FREE.argtypes, _FREE.restype = [ctypes.c_void_p], None
+
+
+class _Window:
+    """An array of doubles somewhere, as NumPy asks for it."""
+
+    def __init__(self, address: int, shape: tuple[int, ...], strides: tuple[int, ...] | None, memory: Any) -> None:
+        self.memory = memory
+        self.__array_interface__ = {
+            "data": (address, False), "shape": shape, "strides": strides, "typestr": "<f8", "version": 3,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Native:
+    """The machine code for one number of directions a sweep."""
+
+    layout: Layout
+    call: Any
+    text: str
+    block_lines: list[int]
+
+
+def aligned_zeros(rows: int, columns: int) -> NDArray[np.float64]:
+    """A matrix of zeros that begins at the boundary of a vector."""
+    raw = np.zeros(rows * columns + ALIGNMENT // 8)
+    skip = -address_of(raw) % ALIGNMENT // 8
+    return raw[skip : skip + rows * columns].reshape(rows, columns)
+
+
+class CompiledTangent:
+    """One function for one signature: native code for its results and their derivatives along many directions at once.
+
+    Attributes:
+        program: the program as it was understood.
+        spec: how CPython nests the results, learned when they were first compared.
+        verified: bits of the basic blocks whose derivative was compared.
+    """
+
+    def __init__(
+        self, source: Source, program: Program, result: Value, free: list[tuple[Any, str]], statics: list[tuple[Any, str, Any]]
+    ) -> None:  # fmt: skip
+        self.program, self.result, self.free = program, result, free
+        self.tangents = Tangents(program)
+        self.file, self.first_line = source.file, source.first_line
+        self.spec: Any = None
+        self.verified = 0
+        self.verified_once = False
+        params = program.params
+        self.writes = bool(program.stores & {ref.name for ref in params})
+        base = self.tangents.sweep.base
+        written = {base(ref) for ref in params if isinstance(ref.type, Arr) and ref.name in program.stores}
+        self._stored = [isinstance(ref.type, Arr) and base(ref) in written for ref in params]
+        self._carries = [self.tangents.carries(ref) for ref in params]
+        self._floats = [place for place, ref in enumerate(params) if self.tangents.is_active(ref)]
+        own = {base(ref) for ref in params if isinstance(ref.type, Arr)}
+        self._borrowed = [isinstance(one, Ref) and isinstance(one.type, Arr) and base(one) in own for one in program.results]
+        formats = [
+            "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
+            for ref in params
+        ]
+        self._pack = struct.Struct("=" + "".join(formats) + "Q" * (len(self._floats) + 1)).pack
+        self._num_floats = sum(one.type == "f" for one in program.results)
+        self._num_slots = sum(2 + one.type.ndim if isinstance(one.type, Arr) else 1 for one in program.results)
+        self._watched = [_watch(*one) for one in statics]
+        self._natives: dict[int, _Native] = {}
+        self._identities: dict[tuple[int, ...], Any] = {}
+        self.num_blocks = len(self.native(1).block_lines)
+        self.all_blocks = (1 << self.num_blocks) - 1
+        self._out = ctypes.c_double * (self._num_slots + 1 + -(-self.num_blocks // BITS))
+
+    def still_valid(self) -> bool:
+        """Whether the functions and modules that the source names are the ones that were compiled."""
+        return all(holds() for holds in self._watched)
+
+    def native(self, width: int) -> _Native:
+        """Machine code for `width` directions a sweep, compiled when first asked for."""
+        found = self._natives.get(width)
+        if found is None:
+            layout = Layout(width, vector_lanes())
+            text, lines = to_llvm_tangent(ENTRY, self.tangents, layout)
+            found = _Native(layout, load_native(text), text, [line + self.first_line for line in lines])
+            self._natives[width] = found
+        return found
+
+    def where(self, blocks: int) -> str:
+        """File and line of the first of some basic blocks."""
+        lines = [line for place, line in enumerate(self.native(1).block_lines) if blocks >> place & 1]
+        return f"{self.file}:{lines[0] if lines else self.first_line + 1}"
+
+    def __call__(
+        self, args: Sequence[Any], seeds: NDArray[np.float64] | None = None, *, write_back: bool = False
+    ) -> tuple[list[Any], list[NDArray[np.float64]], int]:
+        """Run it.
+
+        Args:
+            args: the arguments.
+            seeds: directions (N, K), a row for each of the N numbers in the differentiated arguments; None: the identity.
+            write_back: arguments that the program writes into are changed, as in CPython; else they stay as they are.
+
+        Returns:
+            The leaves of the result, floats and arrays; of each its derivative, (*shape, K); bits of the basic blocks entered.
+
+        Raises:
+            Trapped: CPython has to run this call. Arguments are as they were.
+        """
+        given: list[Any] = []
+        for one in args:
+            flatten_argument(one, kind_of(one), given)
+        given += [free_value(function, name) for function, name in self.free]
+        native, sweeps, num = self._seeds(given, seeds)
+        if self.writes:
+            CompiledGradient.refuse_aliases(given)
+        entered = 0
+        copies: list[tuple[Any, NDArray[Any]]] = []
+        values: list[Any] = []
+        found: list[list[NDArray[np.float64]]] = []
+        for prepared in sweeps:
+            copies = []
+            values, changes, bits = self._sweep(native, given, prepared, copies)
+            found.append(changes)
+            entered |= bits
+        if write_back:
+            for original, copy in copies:
+                original[:] = copy.tolist() if isinstance(original, list) else copy
+        if len(found) == 1:
+            return values, found[0], entered
+        joined = [np.concatenate(parts, axis=-1)[..., :num] for parts in zip(*found, strict=True)]
+        return values, joined, entered
+
+    def _sweep(
+        self, native: _Native, given: list[Any], prepared: list[NDArray[np.float64] | None], copies: list[tuple[Any, NDArray[Any]]]
+    ) -> tuple[list[Any], list[NDArray[np.float64]], int]:  # fmt: skip
+        words: list[Any] = []
+        keep: list[Any] = []
+        for ref, value, seed, carries, stored in zip(
+            self.program.params, given, prepared, self._carries, self._stored, strict=True
+        ):
+            if not isinstance(ref.type, Arr):
+                words.append(value)
+                continue
+            array = CompiledGradient.as_array(value, ref.type, stored, copies)
+            keep.append(array)
+            place = 0
+            if carries:
+                if seed is None:
+                    seed = aligned_zeros(array.size, native.layout.stride)
+                elif stored:
+                    seed = seed.copy()
+                keep.append(seed)
+                place = address_of(seed)
+            words += (address_of(array), place, *array.shape)
+        for number in self._floats:
+            words.append(address_of(prepared[number]))  # type: ignore[arg-type]
+        room = np.empty((self._num_floats + 1, native.layout.stride))
+        out = self._out()
+        if native.call.call(self._pack(*words, address_of(room)), out):
+            raise Trapped
+        return self._unpack(native.layout, out, room)
+
+    def _seeds(
+        self, given: list[Any], seeds: NDArray[np.float64] | None
+    ) -> tuple[_Native, list[list[NDArray[np.float64] | None]], int]:
+        """Directions as native code takes them: per sweep, per parameter a padded matrix; and their number."""
+        sizes = tuple(
+            (1 if ref.type == "f" else len(value) if isinstance(value, list) else value.size) if wanted else 0
+            for ref, value, wanted in zip(self.program.params, given, self.program.active, strict=True)
+        )
+        if seeds is None and sizes in self._identities:
+            return self._identities[sizes]
+        matrix = np.eye(sum(sizes)) if seeds is None else seeds
+        num = matrix.shape[1]
+        count = max(1, -(-num // MAX_WIDTH))
+        native = self.native(max(1, -(-num // count)))
+        width, stride = native.layout.width, native.layout.stride
+        sweeps: list[list[NDArray[np.float64] | None]] = []
+        for number in range(count):
+            columns = matrix[:, number * width : (number + 1) * width]
+            start, prepared = 0, []
+            for size, wanted in zip(sizes, self.program.active, strict=True):
+                padded = aligned_zeros(size, stride) if wanted else None
+                if padded is not None:
+                    padded[:, : columns.shape[1]] = columns[start : start + size]
+                    start += size
+                prepared.append(padded)
+            sweeps.append(prepared)
+        if seeds is None:
+            self._identities = {sizes: (native, sweeps, num)}
+        return native, sweeps, num
+
+    def _unpack(self, layout: Layout, out: Any, room: NDArray[np.float64]) -> tuple[list[Any], list[NDArray[np.float64]], int]:
+        ints = (ctypes.c_int64 * len(out)).from_buffer(out)
+        memory = _Memory(ints[self._num_slots])
+        values: list[Any] = []
+        changes: list[NDArray[np.float64]] = []
+        at, floats = 0, 0
+        for result, borrowed in zip(self.program.results, self._borrowed, strict=True):
+            if not isinstance(result.type, Arr):
+                values.append(out[at])
+                changes.append(room[floats, : layout.width])
+                at, floats = at + 1, floats + 1
+                continue
+            shape = tuple(ints[at + 2 : at + 2 + result.type.ndim])
+            value = np.asarray(_Window(ints[at], shape, None, memory))
+            change = self._change(layout, result, ints[at + 1], shape, memory)
+            values.append(value.copy() if borrowed else value)
+            changes.append(change.copy() if borrowed else change)
+            at += 2 + result.type.ndim
+        entered = 0
+        for word in range(-(-self.num_blocks // BITS)):
+            entered |= ints[at + 1 + word] << (BITS * word)
+        return values, changes, entered
+
+    def _change(self, layout: Layout, result: Any, address: int, shape: tuple[int, ...], memory: _Memory) -> NDArray[np.float64]:
+        full = (*shape, layout.width)
+        if not self.tangents.carries(result) or 0 in shape:
+            return np.zeros(full)
+        if self.tangents.is_tight(result):
+            return np.asarray(_Window(address, full, None, memory))
+        strides, step = [8], 8 * layout.stride
+        for length in reversed(shape):
+            strides.insert(0, step)
+            step *= length
+        return np.asarray(_Window(address, full, tuple(strides), memory))
+
+    # -- the nest of the results --------------------------------------------------------------------------------------
+
+    def learn(self, value: Any) -> None:
+        """Take over how CPython nests the results.
+
+        Raises:
+            Declined: it is no nest of tuples, lists and dicts that the program knows.
+        """
+        self.spec = _spec(self.result, value)
+
+    def build(self, leaves: Sequence[Any]) -> Any:
+        """Leaves as the user's function nests them."""
+        return _build(self.spec, list(leaves))
+
+
+def _watch(function: types.FunctionType, name: str, value: Any) -> Callable[[], bool]:
+    """A test whether a free name still means what it meant."""
+    if name in function.__code__.co_freevars or name not in function.__globals__:
+
+        def slow() -> bool:
+            try:
+                return free_value(function, name) is value
+            except KeyError:
+                return False
+
+        return slow
+    get = function.__globals__.get
+    return lambda: get(name) is value
+
+
+def _spec(value: Value, seen: Any) -> Any:
+    if isinstance(value, Ref | Const):
+        if isinstance(value.type, Arr) and isinstance(seen, list):
+            return "list"
+        if isinstance(value.type, Arr) != isinstance(seen, np.ndarray):
+            raise Declined("a result is another kind of object in CPython")
+        return "leaf"
+    if isinstance(value, Tup) and isinstance(seen, tuple | list) and len(seen) == len(value.items):
+        return (type(seen), [_spec(one, other) for one, other in zip(value.items, seen, strict=True)])
+    if isinstance(value, Mapping) and type(seen) is dict and list(seen) == list(value.items):
+        return (dict, [_spec(one, other) for one, other in zip(value.items.values(), seen.values(), strict=True)], list(seen))
+    if isinstance(value, Static) and value.value is None and seen is None:
+        return None
+    raise Declined("a result is another kind of object in CPython")
+
+
+def _build(spec: Any, leaves: list[Any]) -> Any:
+    if spec is None:
+        return None
+    if spec == "leaf":
+        return leaves.pop(0)
+    if spec == "list":
+        return list(leaves.pop(0)) if isinstance(leaves[0], list) else leaves.pop(0).tolist()
+    parts = [_build(one, leaves) for one in spec[1]]
+    if spec[0] is dict:
+        return dict(zip(spec[2], parts, strict=True))
+    return spec[0](*parts) if hasattr(spec[0], "_fields") else spec[0](parts)
+
+
+def compile_tangent(function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]) -> CompiledTangent:
+    """Compile a function with tangents for arguments of these types.
+
+    Args:
+        function: a plain Python function that returns floats, arrays of floats, and nests of them.
+        args: positional arguments; only their structure and types count.
+        argnums: which of them are differentiated.
+
+    Raises:
+        Declined: the function is for the interpreted path, and why.
+    """
+    source, lowerer, program, free = read_program(function, args, argnums)
+    line = source.first_line + 1
+    if not program.results:
+        raise Declined("nothing is returned", line=line, file=source.file)
+    for one in program.results:
+        if one.type != "f" and not (isinstance(one.type, Arr) and one.type.dtype == "f"):
+            raise Declined("a result is no float and no array of floats", line=line, file=source.file)
+    return CompiledTangent(source, program, lowerer.result, free, lowerer.statics)
