@@ -38,6 +38,8 @@ class State:
     compiled: dict[Any, Any] = field(default_factory=dict)
     """signature -> CompiledGradient, or the reason why there is none"""
     seen: set[Any] = field(default_factory=set)
+    wide: bool = False
+    """a Jacobian that had far more inputs than results"""
 
 
 @dataclass(frozen=True, kw_only=True)
