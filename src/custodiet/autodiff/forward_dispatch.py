@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from custodiet.autodiff.compiler.entry import Trapped, signature_of
+from custodiet.autodiff.compiler.entry import Trapped, read_program, signature_of
 from custodiet.autodiff.compiler.forward_entry import CompiledTangent, compile_tangent
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.verify_forward import verify_tangent
@@ -90,9 +90,10 @@ def native_forward(
     if entry is None:
         if any(traced(leaf) for leaf in flatten(args)[0]):
             return None
-        if mode == "auto" and key not in state.seen and not runs_long(f, args):
+        if mode == "auto" and key not in state.seen:
             state.seen.add(key)
-            return None
+            if not runs_long(f, args, places):
+                return None
         entry = state.compiled[key] = _compiled(f, args, places)
     if isinstance(entry, CompiledTangent):
         try:
@@ -120,18 +121,22 @@ def _checked(
 ) -> Forward:  # fmt: skip
     unknown = write_back and entry.writes and entry.verified != entry.all_blocks
     before = copy.deepcopy(args) if unknown else args
-    values, changes, entered = entry(args, seeds, write_back=write_back)
+    values, changes, entered = entry(args, seeds, write_back=write_back, with_values=not entry.only_changes)
     fresh = entered & ~entry.verified
     if fresh or not entry.verified_once:
+        if entry.only_changes:
+            values, _, _ = entry(args, seeds)
         verify_tangent(f, entry, before, places, seeds, values, changes, entry.where(fresh))
         entry.verified |= entered
         entry.verified_once = True
     return Forward(entry, values, changes)
 
 
-def runs_long(f: Callable[..., Any], args: tuple[Any, ...]) -> bool:
-    """Whether CPython alone needs so long that the first call is compiled; functions that hold a state are not tried."""
-    if not all(_still(one) for one in args):
+def runs_long(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, ...]) -> bool:
+    """Whether CPython alone needs so long that the first call is compiled; what cannot be compiled is not run."""
+    try:
+        read_program(f, args, places)
+    except Declined:
         return False
     begun = time.perf_counter()
     try:
@@ -139,7 +144,3 @@ def runs_long(f: Callable[..., Any], args: tuple[Any, ...]) -> bool:
     except Exception:  # the interpreted path raises it again, with its own message
         return False
     return time.perf_counter() - begun > LONG_S
-
-
-def _still(value: Any) -> bool:
-    return isinstance(value, float | int | str | np.ndarray | tuple | list | dict | None)

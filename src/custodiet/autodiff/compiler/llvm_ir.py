@@ -429,7 +429,9 @@ class Emitter:
         offset = self.new(f"mul nsw i64 {at}, {row}")
         for what in "ps":
             base = self.new(f"load ptr, ptr {self.part(stmt.arr, what)}")
-            self.put(f"store ptr {self._at(base, self._scaled(stmt.arr, what, offset))}, ptr {self.part(stmt.dst, what)}")
+            self.put(
+                f"store ptr {self._at(base, self._scaled(stmt.arr, what, offset))}, ptr {self.part(stmt.dst, what)}"
+            )
 
     # -- loops --------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,22 @@ array's two pointers and lengths; the memory that holds returned arrays, which t
 from __future__ import annotations
 
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import Alloc, Arr, Block, Const, Copy, Dim, If, Load, Loop, Op, Operand, Ref, Require, Store, View
+from custodiet.autodiff.compiler.ir import (
+    Alloc,
+    Arr,
+    Block,
+    Copy,
+    Dim,
+    If,
+    Load,
+    Loop,
+    Op,
+    Operand,
+    Ref,
+    Require,
+    Store,
+    View,
+)
 from custodiet.autodiff.compiler.llvm_ir import BITS, LLVM_TYPE, Emitter
 from custodiet.autodiff.compiler.tangent import MAY_BE_INFINITE, MINUS_ONE, ONE, Layout, Partials, Tangents
 
@@ -116,11 +131,13 @@ class _TangentEmitter(Emitter):
             if guarded:
                 out.append(self._guarded(total[place] if total else "", scalar, vector, lanes))
             elif partial == ONE:
-                out.append(self.new(f"fadd {kind} {total[place]}, {vector}") if total else vector)
+                out.append(self.new(f"fadd contract {kind} {total[place]}, {vector}") if total else vector)
             elif partial == MINUS_ONE:
-                out.append(self.new(f"fsub {kind} {total[place]}, {vector}" if total else f"fneg {kind} {vector}"))
+                out.append(
+                    self.new(f"fsub contract {kind} {total[place]}, {vector}" if total else f"fneg {kind} {vector}")
+                )
             elif not total:
-                out.append(self.new(f"fmul {kind} {self._splat(scalar, lanes)}, {vector}"))
+                out.append(self.new(f"fmul contract {kind} {self._splat(scalar, lanes)}, {vector}"))
             else:
                 name, wide = f"@llvm.fmuladd.{self._suffix(lanes)}", self._splat(scalar, lanes)
                 out.append(self.new(f"call {kind} {name}({kind} {wide}, {kind} {vector}, {kind} {total[place]})"))
@@ -129,10 +146,10 @@ class _TangentEmitter(Emitter):
     def _guarded(self, total: str, scalar: str, vector: str, lanes: int) -> str:
         """A product in which zero stays zero, whatever the partial."""
         kind, flag = self._kind(lanes), "i1" if lanes == 1 else f"<{lanes} x i1>"
-        product = self.new(f"fmul {kind} {self._splat(scalar, lanes)}, {vector}")
+        product = self.new(f"fmul contract {kind} {self._splat(scalar, lanes)}, {vector}")
         zero = self.new(f"fcmp oeq {kind} {vector}, zeroinitializer")
         product = self.new(f"select {flag} {zero}, {kind} zeroinitializer, {kind} {product}")
-        return self.new(f"fadd {kind} {total}, {product}") if total else product
+        return self.new(f"fadd contract {kind} {total}, {product}") if total else product
 
     # -- tangents in memory -------------------------------------------------------------------------------------------
 
@@ -201,7 +218,7 @@ class _TangentEmitter(Emitter):
 
     def _new_memory(self, num: str) -> str:
         """Zeroed memory on the boundary of a vector, linked into the arena together with its size."""
-        words = self.new(f"add i64 {num}, {HEADER_WORDS + 2 * ALIGNMENT // 8}")  # a vector more, as the last may overhang
+        words = self.new(f"add i64 {num}, {HEADER_WORDS + ALIGNMENT // 8}")
         memory = self.new(f"call ptr @calloc(i64 {words}, i64 8)")
         self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
@@ -279,7 +296,9 @@ class _TangentEmitter(Emitter):
             self._write(at, result)
             at += 1
             if result.type == "f":
-                self._write_tangent(self._at(room, floats * self.layout.stride), self.tangent(result), self.layout.stride)
+                self._write_tangent(
+                    self._at(room, floats * self.layout.stride), self.tangent(result), self.layout.stride
+                )
                 floats += 1
         return at
 

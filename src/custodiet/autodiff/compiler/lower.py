@@ -186,9 +186,8 @@ class Lowerer(Expressions):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        env = self.frame.env
-        env[RETURN] = Static(None) if node.value is None else self.value(node.value)
-        env[DONE] = TRUE
+        value = Static(None) if node.value is None else self.value(node.value)
+        self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
 
     def _do_Break(self, node: ast.Break) -> None:
         self.frame.env[BREAK] = TRUE

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from custodiet.autodiff.compiler.adjoint import Sweep, parsed_rule, walk
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import Arr, Block, Const, Load, Op, Operand, Program, Ref
+from custodiet.autodiff.compiler.ir import Arr, Const, Load, Op, Operand, Program, Ref
 from custodiet.autodiff.compiler.operations import DERIVATIVES
 
 __all__ = ["Layout", "Partials", "Tangents"]
@@ -80,7 +80,9 @@ class Tangents:
         found = {base(one) for one in self.program.results if isinstance(one, Ref) and isinstance(one.type, Arr)}
         found -= {base(ref) for ref in self.program.params if isinstance(ref.type, Arr)}
         return found - {
-            base(stmt.arr) for stmt in walk(self.program.body) if isinstance(stmt, Load) and stmt.dst.name in self.active
+            base(stmt.arr)
+            for stmt in walk(self.program.body)
+            if isinstance(stmt, Load) and stmt.dst.name in self.active
         }
 
 
@@ -93,10 +95,10 @@ class Partials:
 
     def __init__(self) -> None:
         self.numbers = itertools.count()
-        self.out: Block = []
+        self.out: list[Op] = []
         self.reciprocals: dict[Operand, Operand] = {}
 
-    def of(self, stmt: Op, wanted: list[bool]) -> tuple[Block, list[tuple[Operand, Operand]]]:
+    def of(self, stmt: Op, wanted: list[bool]) -> tuple[list[Op], list[tuple[Operand, Operand]]]:
         """Statements that compute the partials, and (partial, operand) pairs; an operand that stands twice is one pair.
 
         Args:
