@@ -17,66 +17,26 @@ from numpy.typing import NDArray
 from custodiet.autodiff.compiler.entry import (
     CompiledGradient,
     Trapped,
-    address_of,
     flatten_argument,
     kind_of,
     read_program,
 )
 from custodiet.autodiff.compiler.frontend import Declined, Source, free_value
-from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.ir import Arr, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS
 from custodiet.autodiff.compiler.llvm_tangent import to_llvm_tangent
-from custodiet.autodiff.compiler.native import ENTRY, load_native, vector_lanes
+from custodiet.autodiff.compiler.native import ENTRY, NativeFunction, load_native, vector_lanes
+from custodiet.autodiff.compiler.results import Memory, aligned_zeros, build_nest, nest_of, where, window
 from custodiet.autodiff.compiler.tangent import Layout, Tangents
-from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value
+from custodiet.autodiff.compiler.values import Value
 
 __all__ = ["CompiledTangent", "compile_tangent"]
 
 MAX_WIDTH = 32
 """directions a sweep: with more, the registers overflow"""
-ALIGNMENT = 64
 ABSENT = object()
 CONTIGUOUS_ALIGNED = 0x101
 """bits of `flags.num`"""
-
-
-class _Memory:
-    """What native code allocated and a result lies in; freed with the last array that shows it."""
-
-    def __init__(self, head: int) -> None:
-        self.head = head
-
-    def __del__(self) -> None:
-        while self.head:
-            block, self.head = self.head, ctypes.c_void_p.from_address(self.head).value or 0
-            _FREE(block)
-
-
-_FREE = ctypes.CDLL(None).free
-_FREE.argtypes, _FREE.restype = [ctypes.c_void_p], None
-
-
-_OFFSET = object.__basicsize__
-_word_at = ctypes.c_size_t.from_address
-
-
-def _quick_address(array: NDArray[Any]) -> int:
-    """`address_of` at a fifth of the time: an array object holds the address right after the head of every object."""
-    return _word_at(id(array) + _OFFSET).value
-
-
-_PROBE = np.zeros(3)[1:]
-_where = _quick_address if _quick_address(_PROBE) == address_of(_PROBE) else address_of
-
-
-class _Window:
-    """An array of doubles somewhere, as NumPy asks for it."""
-
-    def __init__(self, address: int, shape: tuple[int, ...], strides: tuple[int, ...] | None, memory: Any) -> None:
-        self.memory = memory
-        self.__array_interface__ = {
-            "data": (address, False), "shape": shape, "strides": strides, "typestr": "<f8", "version": 3,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,16 +44,8 @@ class _Native:
     """The machine code for one number of directions a sweep."""
 
     layout: Layout
-    call: Any
+    function: NativeFunction
     text: str
-    block_lines: list[int]
-
-
-def aligned_zeros(rows: int, columns: int) -> NDArray[np.float64]:
-    """A matrix of zeros that begins at the boundary of a vector."""
-    raw = np.zeros(rows * columns + ALIGNMENT // 8)
-    skip = -address_of(raw) % ALIGNMENT // 8
-    return raw[skip : skip + rows * columns].reshape(rows, columns)
 
 
 class CompiledTangent:
@@ -142,7 +94,9 @@ class CompiledTangent:
         self._direct = False
         self._natives: dict[int, _Native] = {}
         self._identities: dict[tuple[int, ...], Any] = {}
-        self.num_blocks = len(self.native(1).block_lines)
+        _, lines = to_llvm_tangent(ENTRY, self.tangents, Layout(1, 1))
+        self.block_lines = [line + self.first_line for line in lines]
+        self.num_blocks = len(lines)
         self.all_blocks = (1 << self.num_blocks) - 1
         self._out = ctypes.c_double * (self._num_slots + 1 + -(-self.num_blocks // BITS))
 
@@ -165,14 +119,14 @@ class CompiledTangent:
         found = self._natives.get(width)
         if found is None:
             layout = Layout(width, vector_lanes())
-            text, lines = to_llvm_tangent(ENTRY, self.tangents, layout)
-            found = _Native(layout, load_native(text), text, [line + self.first_line for line in lines])
+            text, _ = to_llvm_tangent(ENTRY, self.tangents, layout)
+            found = _Native(layout, load_native(text), text)
             self._natives[width] = found
         return found
 
     def where(self, blocks: int) -> str:
         """File and line of the first of some basic blocks."""
-        lines = [line for place, line in enumerate(self.native(1).block_lines) if blocks >> place & 1]
+        lines = [line for place, line in enumerate(self.block_lines) if blocks >> place & 1]
         return f"{self.file}:{lines[0] if lines else self.first_line + 1}"
 
     def __call__(
@@ -243,17 +197,17 @@ class CompiledTangent:
                 if seed is None or stored:
                     seed = aligned_zeros(value.size, native.layout.stride) if seed is None else seed.copy()
                     keep.append(seed)
-                place = _where(seed)
-            words += (_where(value), place, *value.shape)
+                place = where(seed)
+            words += (where(value), place, *value.shape)
         for number in self._floats:
-            words.append(_where(prepared[number]))  # type: ignore[arg-type]
+            words.append(where(prepared[number]))  # type: ignore[arg-type]
         room = np.empty((self._num_floats + 1, native.layout.stride))
         out = self._out()
         try:
-            packed = self._pack(*words, _where(room))
+            packed = self._pack(*words, where(room))
         except struct.error:  # an int beyond 64 bits
             raise Trapped from None
-        if native.call.call(packed, out):
+        if native.function.call(packed, out):
             raise Trapped
         return self._unpack(native.layout, out, room, with_values)
 
@@ -298,7 +252,7 @@ class CompiledTangent:
         self, layout: Layout, out: Any, room: NDArray[np.float64], with_values: bool
     ) -> tuple[list[Any], list[NDArray[np.float64]], int]:
         ints = (ctypes.c_int64 * len(out)).from_buffer(out)
-        memory = _Memory(ints[self._num_slots])
+        memory = Memory(ints[self._num_slots])
         values: list[Any] = []
         changes: list[NDArray[np.float64]] = []
         at, floats = 0, 0
@@ -310,7 +264,7 @@ class CompiledTangent:
                 continue
             shape = tuple(ints[at + 2 : at + 2 + result.type.ndim])
             if with_values:
-                value = np.asarray(_Window(ints[at], shape, None, memory))
+                value = window(ints[at], shape, memory)
                 values.append(value.copy() if borrowed else value)
             change = self._change(layout, result, ints[at + 1], shape, memory)
             changes.append(change.copy() if borrowed else change)
@@ -321,18 +275,18 @@ class CompiledTangent:
         return values, changes, entered
 
     def _change(
-        self, layout: Layout, result: Any, address: int, shape: tuple[int, ...], memory: _Memory
+        self, layout: Layout, result: Any, address: int, shape: tuple[int, ...], memory: Memory
     ) -> NDArray[np.float64]:
         full = (*shape, layout.width)
         if not self.tangents.carries(result) or 0 in shape:
             return np.zeros(full)
         if self.tangents.is_tight(result):
-            return np.asarray(_Window(address, full, None, memory))
+            return window(address, full, memory)
         strides, step = [8], 8 * layout.stride
         for length in reversed(shape):
             strides.insert(0, step)
             step *= length
-        return np.asarray(_Window(address, full, tuple(strides), memory))
+        return window(address, full, memory, tuple(strides))
 
     # -- the nest of the results --------------------------------------------------------------------------------------
 
@@ -342,11 +296,11 @@ class CompiledTangent:
         Raises:
             Declined: it is no nest of tuples, lists and dicts that the program knows.
         """
-        self.spec = _spec(self.result, value)
+        self.spec = nest_of(self.result, value)
 
     def build(self, leaves: Sequence[Any]) -> Any:
         """Leaves as the user's function nests them."""
-        return _build(self.spec, list(leaves))
+        return build_nest(self.spec, leaves)
 
 
 def _watched(
@@ -365,39 +319,6 @@ def _watched(
             found[id(names), name] = (names, name, ABSENT)
             found[0, name] = (builtins.__dict__, name, value)
     return list(found.values()), cells
-
-
-def _spec(value: Value, seen: Any) -> Any:
-    if isinstance(value, Ref | Const):
-        if isinstance(value.type, Arr) and isinstance(seen, list):
-            return "list"
-        if isinstance(value.type, Arr) != isinstance(seen, np.ndarray):
-            raise Declined("a result is another kind of object in CPython")
-        return "leaf"
-    if isinstance(value, Tup) and isinstance(seen, tuple | list) and len(seen) == len(value.items):
-        return (type(seen), [_spec(one, other) for one, other in zip(value.items, seen, strict=True)])
-    if isinstance(value, Mapping) and type(seen) is dict and list(seen) == list(value.items):
-        return (
-            dict,
-            [_spec(one, other) for one, other in zip(value.items.values(), seen.values(), strict=True)],
-            list(seen),
-        )
-    if isinstance(value, Static) and value.value is None and seen is None:
-        return None
-    raise Declined("a result is another kind of object in CPython")
-
-
-def _build(spec: Any, leaves: list[Any]) -> Any:
-    if spec is None:
-        return None
-    if spec == "leaf":
-        return leaves.pop(0)
-    if spec == "list":
-        return leaves.pop(0).tolist()
-    parts = [_build(one, leaves) for one in spec[1]]
-    if spec[0] is dict:
-        return dict(zip(spec[2], parts, strict=True))
-    return spec[0](*parts) if hasattr(spec[0], "_fields") else spec[0](parts)
 
 
 def compile_tangent(function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]) -> CompiledTangent:
