@@ -47,7 +47,7 @@ from custodiet.autodiff.compiler.ir import (
 )
 from custodiet.autodiff.compiler.operations import DERIVATIVES
 
-__all__ = ["Reversed", "reverse_program"]
+__all__ = ["Reversed", "Sweep", "parsed_rule", "reverse_program", "walk"]
 
 ZERO = Const(0.0)
 
@@ -362,7 +362,7 @@ class Sweep:
 
     def expand(self, text: str, names: dict[str, Operand], out: Block) -> Operand:
         """The statements of a rule's text, appended to `out`; its value."""
-        return self._expand(_parsed(text), names, out)
+        return self._expand(parsed_rule(text), names, out)
 
     def _expand(self, node: ast.expr, names: dict[str, Operand], out: Block) -> Operand:
         if isinstance(node, ast.Name):
@@ -525,5 +525,6 @@ def _filtered(block: Block, read: set[str]) -> Block:
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str) -> ast.expr:
+def parsed_rule(text: str) -> ast.expr:
+    """The tree of a rule's text."""
     return ast.parse(text, mode="eval").body

@@ -55,7 +55,7 @@ from custodiet.autodiff.compiler.llvm_calls import (
     emit_call,
 )
 
-__all__ = ["BITS", "num_slots", "to_llvm"]
+__all__ = ["BITS", "LLVM_TYPE", "Emitter", "num_slots", "to_llvm"]
 
 LLVM_TYPE = {"f": "double", "i": "i64", "b": "i1"}
 INTRINSICS = ("sin", "cos", "exp", "exp2", "log", "log2", "log10", "sqrt", "fabs", "floor", "ceil")
@@ -124,7 +124,8 @@ work:
   store double %beta, ptr %beta_at
   %fa = select i1 %ta, ptr @flag_t, ptr @flag_n
   %fb = select i1 %tb, ptr @flag_t, ptr @flag_n
-  call void @custodiet_dgemm(ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
+  call void @custodiet_dgemm(
+    ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
   br label %none
 none:
   ret void
@@ -145,11 +146,13 @@ def to_llvm(name: str, program: Program, reverse: Reversed | None) -> tuple[str,
     Raises:
         Declined: a result is no number, or a statement has no native form.
     """
-    emitter = _Emitter(name, program, reverse)
+    emitter = Emitter(name, program, reverse)
     return emitter.module(), emitter.block_lines
 
 
-class _Emitter:
+class Emitter:
+    """Writes one function; `llvm_tangent` adds tangents to what it writes."""
+
     def __init__(self, name: str, program: Program, reverse: Reversed | None) -> None:
         self.name, self.program, self.reverse = name, program, reverse
         self.lines: list[str] = []
@@ -437,12 +440,18 @@ class _Emitter:
             total = self.new(f"mul i64 {total}, {length}")
         data = self._new_memory(total, blank=stmt.blank)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
-        shadow = "null"
-        if self.reverse is not None and stmt.dst.name in self.reverse.active:
-            shadow = self._new_memory(total)
-        self.put(f"store ptr {shadow}, ptr {self.part(stmt.dst, 's')}")
+        self.put(f"store ptr {self._shadow_memory(stmt.dst, total)}, ptr {self.part(stmt.dst, 's')}")
         if stmt.fill != Const(0.0):
             self._fill(data, total, self.get(stmt.fill))
+
+    def _shadow_memory(self, arr: Ref, num: str) -> str:
+        """What lies beside the `num` elements of a new array."""
+        wanted = self.reverse is not None and arr.name in self.reverse.active
+        return self._new_memory(num) if wanted else "null"
+
+    def _scaled(self, arr: Ref, what: str, offset: str) -> str:
+        """How far apart elements that are `offset` apart lie in a part of an array."""
+        return offset
 
     def _new_memory(self, num: str, *, blank: bool = False) -> str:
         """Memory for `num` doubles, linked into the arena; zeroed unless `blank`."""
@@ -567,7 +576,9 @@ class _Emitter:
         offset = self.new(f"mul nsw i64 {at}, {row}")
         for what in "ps":
             base = self.new(f"load ptr, ptr {self.part(stmt.arr, what)}")
-            self.put(f"store ptr {self._at(base, offset)}, ptr {self.part(stmt.dst, what)}")
+            self.put(
+                f"store ptr {self._at(base, self._scaled(stmt.arr, what, offset))}, ptr {self.part(stmt.dst, what)}"
+            )
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
