@@ -95,16 +95,18 @@ class TracedArray:
 
     def sync(self) -> None:
         """Cut a view anew if its base has been written to."""
-        base = self.base
-        if base is None:
-            return
-        base.sync()
-        if base.version != self.seen:
-            place, rule, args, kwargs = self.cut
-            again = base[args] if rule is None else apply(rule, (*args[:place], base, *args[place:]), dict(kwargs))
-            self._v, self._i, self._t, self.shared = again._v, again._i, again._t, again.shared
-            self.seen = base.version
-            self.version += 1
+        chain, one = [], self
+        while one.base is not None:
+            chain.append(one)
+            one = one.base
+        for view in reversed(chain):  # bases first
+            base: Any = view.base
+            if base.version != view.seen:
+                place, rule, args, kwargs = view.cut
+                again = base[args] if rule is None else apply(rule, (*args[:place], base, *args[place:]), dict(kwargs))
+                view._v, view._i, view._t, view.shared = again._v, again._i, again._t, again.shared
+                view.seen = base.version
+                view.version += 1
 
     def keep(self) -> Any:
         """The value as it is now, safe against later writes through this handle and its relatives."""

@@ -187,6 +187,7 @@ def reverse_call(
         in_structures=structures,
     )
     trace.close()
+    reach.check_aliases(arrays)
     for handle, original in arrays:
         if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
@@ -250,6 +251,7 @@ def forward_call(
     changes = [_tangent(one, leaf, trace, width) for one, leaf in zip(held, leaves, strict=True)]
     settled = _settle_nest(aux, trace)
     trace.close()
+    reach.check_aliases(arrays)
     for handle, original in arrays:
         if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
