@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff import array_fast  # noqa: F401 - it puts the short way into the operators
 from custodiet.autodiff.core import fail, traced
 from custodiet.autodiff.forward import ForwardTrace
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable

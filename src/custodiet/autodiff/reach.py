@@ -135,16 +135,16 @@ class _Like(type):
     """The class of reached subclasses: for `isinstance`, `==` and as a key each is the class that it stands for."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, cls.__base__)
+        return isinstance(instance, cls.__mro__[1])
 
     def __subclasscheck__(cls, other: Any) -> bool:
-        return issubclass(other, cls.__base__)
+        return issubclass(other, cls.__mro__[1])
 
     def __eq__(cls, other: Any) -> bool:
-        return other is cls or other is cls.__base__
+        return other is cls or other is cls.__mro__[1]
 
     def __hash__(cls) -> int:
-        return hash(cls.__base__)
+        return hash(cls.__mro__[1])
 
 
 class _AbstractLike(_Like, ABCMeta):
@@ -437,12 +437,13 @@ class Reach:
         for value in self.alive:
             if self.made[id(value)] is made:
                 return value
-        if type(made) is types.FunctionType and type(made.__globals__) is Overlay:
-            return self._released(made)
-        if type(made) in (list, tuple, dict):
-            leaves = made.values() if type(made) is dict else made
-            fresh = [self._original(one) for one in leaves]
-            return dict(zip(made, fresh, strict=True)) if type(made) is dict else type(made)(fresh)
+        if isinstance(made, types.FunctionType):
+            return self._released(made) if type(made.__globals__) is Overlay else made
+        held: Any = made
+        if type(held) is dict:
+            return {key: self._original(one) for key, one in held.items()}
+        if type(held) in (list, tuple):
+            return type(held)([self._original(one) for one in held])
         return primal_of(made)
 
     def _released(self, made: types.FunctionType) -> types.FunctionType:

@@ -326,6 +326,36 @@ def test_where_does_not_poison():
     assert np.isfinite(g).all() and g[0] == 0.0 and g[1] == -2.0
 
 
+@pytest.mark.parametrize("bad", [0.0, -1.0])
+def test_an_untaken_branch_never_poisons(bad):
+    def f(x):
+        y = np.sqrt(x) * x + np.log(x) / x + 1.0 / (x - bad) + x**2
+        return np.sum(np.where(x > 0.5, y, 3.0 * x))
+
+    def g(x):
+        return np.sum(np.where(x > 0.5, np.sqrt(x) * np.log(x) * x[:, None].T, 0.0))
+
+    x = np.array([bad, 2.0])
+    with np.errstate(all="ignore"):
+        for h in (f, g, lambda x: np.sum(grad(f)(x) ** 2)):
+            got = grad(h)(x)
+            t = jvp(h, (x,), (np.array([0.7, -1.0]),))[1]
+            assert np.isfinite(got).all() and t == pytest.approx(got @ np.array([0.7, -1.0]), rel=1e-9)
+        assert grad(f)(x)[0] == 3.0
+
+
+def test_a_zero_that_meets_an_infinity_is_zero_both_ways():
+    def numbers(x):
+        return math.sqrt(x) * x + math.sqrt(x * x)
+
+    def arrays(x):
+        return np.sum(np.sqrt(x) * x + np.sqrt(x * x))
+
+    assert grad(numbers)(0.0) == 0.0 == jvp(numbers, (0.0,), (1.0,))[1]
+    assert grad(arrays)(np.zeros(1)).tolist() == [0.0] and jvp(arrays, (np.zeros(1),), (np.ones(1),))[1] == 0.0
+    assert grad(lambda x: math.sqrt(x))(0.0) == math.inf == jvp(lambda x: math.sqrt(x), (0.0,), (1.0,))[1]
+
+
 def test_tables_and_globals_are_not_changed():
     before = TABLE.copy()
     grad(mutated_constant_after_use)(X)
