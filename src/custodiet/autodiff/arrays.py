@@ -262,7 +262,8 @@ class TracedArray:
             raise ValueError(f"non-broadcastable output operand with shape {self.shape} for result {out.shape}")
         if out.dtype != self.dtype:
             out = out.astype(self.dtype)
-        out = out if type(out) is TracedArray else constant(np.asarray(out))
+        if type(out) is not TracedArray:  # of arrays without axes NumPy makes numbers
+            out = np.reshape(out, ()) if traced(out) else constant(np.asarray(out))
         if self.base is not None:
             self.sync()
             self._write_back(out)
@@ -318,7 +319,7 @@ class TracedArray:
         """The array in another floating dtype; to integers and booleans the derivative ends."""
         dtype = np.dtype(dtype)
         if dtype.kind != "f":
-            return primal_of(self).astype(dtype, **kwargs)
+            return primal_of(self).astype(calls.whole_dtype(dtype), **kwargs)
         return self.snapshot() if dtype == self.dtype else apply(RULES[calls.cast], (self, dtype), {})
 
     def item(self, *args: Any) -> Any:

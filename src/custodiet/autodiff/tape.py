@@ -192,7 +192,7 @@ class _Set:
         sweep.adjoint[place] = ZERO
         if self.value:
             part = g[self.key]
-            part = part.copy() if shape_of(part) else part
+            part = part.copy() if isinstance(part, np.ndarray) else part  # also a view without axes
             if self.won is not None:
                 part = np.where(self.won, part, 0.0)
             sweep.add(self.value, unbroadcast(part, self.like))
