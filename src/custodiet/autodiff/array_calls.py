@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.arrays import TracedArray, constant
+from custodiet.autodiff.arrays import TracedArray, cell_of, constant
 from custodiet.autodiff.core import apply, fail, traced
 from custodiet.autodiff.rules import COMPOSITES, RULES
 from custodiet.autodiff.rules.composites import CONSTANT, REFUSED
@@ -75,7 +75,7 @@ def array_of(data: Any, dtype: Any = None, copy: bool = True) -> Any:
     if dtype is not None and np.dtype(dtype).kind != "f":
         return np.array(plain_deep(data), dtype=whole_dtype(dtype))
     if not isinstance(data, (list, tuple)):
-        out = np.reshape(data, ())
+        out = cell_of(data)
     elif not data:
         return constant(np.array(data, dtype=dtype))
     else:
@@ -260,7 +260,7 @@ def method_of(x: Any, name: str) -> Callable[..., Any]:
     if name == "flatten":
         return lambda order="C": np.ravel(x, order).copy()
     if name == "astype":
-        return lambda dtype, **kwargs: np.reshape(x, ()).astype(dtype, **kwargs)[()]
+        return lambda dtype, **kwargs: cell_of(x).astype(dtype, **kwargs)[()]
     if name in ("copy", "conj", "conjugate"):
         return lambda *args, **kwargs: x if not x._is_array_ else x.copy()
     if name == "tolist":

@@ -23,7 +23,7 @@ from custodiet.autodiff.rules import RULES
 from custodiet.autodiff.rules.core import Rule, primal_of
 from custodiet.autodiff.rules.indexing import is_advanced
 
-__all__ = ["TracedArray", "constant", "link_view", "plain", "plain_index"]
+__all__ = ["TracedArray", "cell_of", "constant", "link_view", "plain", "plain_index"]
 
 _PERMUTATIONS = frozenset(
     {
@@ -263,7 +263,7 @@ class TracedArray:
         if out.dtype != self.dtype:
             out = out.astype(self.dtype)
         if type(out) is not TracedArray:  # of arrays without axes NumPy makes numbers
-            out = np.reshape(out, ()) if traced(out) else constant(np.asarray(out))
+            out = cell_of(out)
         if self.base is not None:
             self.sync()
             self._write_back(out)
@@ -476,6 +476,15 @@ def constant(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not traced(value):
         return TracedArray(value, 0, None)
     return value
+
+
+def cell_of(number: Any) -> Any:
+    """An array without axes that holds a number."""
+    if not traced(number):
+        return constant(np.array(number))
+    out = TracedArray(np.zeros((), getattr(number, "dtype", float)), 0, None)
+    out[...] = number
+    return out
 
 
 def plain(value: Any) -> Any:
