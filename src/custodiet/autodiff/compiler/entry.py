@@ -267,7 +267,10 @@ class CompiledGradient:
         out = self.out_type()
         status = self.native.call(self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ())), out)
         if status == STACK_TOO_SMALL and not deep:
-            return on_large_stack(lambda: self(args, deep=True))
+            try:
+                return on_large_stack(lambda: self(args, deep=True))
+            except RecursionError:
+                raise Trapped from None
         if status:
             raise Trapped
         for original, copy in copies:
