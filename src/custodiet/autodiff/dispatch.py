@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 
 from custodiet.autodiff.compiler.entry import CompiledGradient, Trapped, compile_gradient, signature_of
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.verify import verify_gradient
+from custodiet.autodiff.compiler.verify import copied, verify_gradient
 from custodiet.autodiff.core import traced
 from custodiet.autodiff.engine import check_argnums, reverse_call
 from custodiet.autodiff.pytree import flatten
@@ -157,6 +156,8 @@ def _compiled(
         return compile_gradient(f, args, places, has_aux=has_aux)
     except Declined as declined:
         return declined
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        return Declined(f"the compiler failed ({type(error).__name__}: {error}); please report the program")
 
 
 def _first_call(
@@ -192,7 +193,7 @@ def _first_call(
 def _call_checked(
     f: Callable[..., Any], entry: CompiledGradient, args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool
 ) -> tuple[Any, list[Any]]:
-    before = copy.deepcopy(args) if entry.writes and entry.verified != entry.all_blocks else args
+    before = copied(args) if entry.writes and entry.verified != entry.all_blocks else args
     value, gradients, entered = entry(args)
     if entered & ~entry.verified or not entry.verified_once:
         plain = value[0] if has_aux else value
