@@ -323,7 +323,9 @@ class _Emitter:
         for axis, length in enumerate(lengths):
             self.leave_if(self.new(f"icmp slt i64 {length}, 0"))
             self.put(f"store i64 {length}, ptr {self.part(stmt.dst, str(axis))}")
-            total = self.new(f"mul i64 {total}, {length}")
+            pair = self.new(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {total}, i64 {length})")
+            self.leave_if(self.new(f"extractvalue {{i64, i1}} {pair}, 1"))
+            total = self.new(f"extractvalue {{i64, i1}} {pair}, 0")
         data = self._new_memory(total)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
         shadow = "null"
@@ -433,8 +435,9 @@ class _Emitter:
             else:
                 self.set(header.var, self.get(header.init))
         trips = None if stmt.trips is None else self.get(stmt.trips)
-        if trips is not None and stmt.frame:
-            self._reserve(stmt, trips)
+        at_once = trips is not None and stmt.stop is None  # a loop that may end early takes room as it goes
+        if at_once and stmt.frame:
+            self._reserve(stmt, trips or "0")
         self.set(stmt.counter, "0")
         self.put(f"br label %{head}")
         self.start(head)
@@ -449,7 +452,7 @@ class _Emitter:
         self.start(body)
         self._entered(stmt.line)
         if stmt.frame:
-            if trips is None:
+            if not at_once:
                 self._reserve(stmt, "1")
             self._push(stmt)
         self.block(stmt.body)
@@ -487,6 +490,7 @@ class _Emitter:
         grow, after = self.fresh_label("grow"), self.fresh_label("roomy")
         self.put(f"br i1 {self.new(f'icmp sgt i64 {need}, {room}')}, label %{grow}, label %{after}")
         self.start(grow)
+        self.leave_if(self.new(f"icmp sgt i64 {need}, {2**48 // max(1, self._frame_size(loop))}"))
         twice = self.new(f"shl i64 {room}, 1")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {need}, i64 {twice})")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {size}, i64 16)")
@@ -627,6 +631,13 @@ class _Emitter:
     def _op_square(self, a: str) -> str:
         return self.new(f"fmul double {a}, {a}")
 
+    def _op_pow2(self, a: str) -> str:
+        """``a ** 2``, an OverflowError where it leaves the floats."""
+        value = self.new(f"fmul double {a}, {a}")
+        if not self.quiet:
+            self.trap_if(self.new(f"fcmp oeq double {value}, {self.literal(Const(math.inf))}"))
+        return value
+
     def _op_ineg(self, a: str) -> str:
         return self._overflowing("isub", ["0", a])
 
@@ -695,13 +706,23 @@ class _Emitter:
         return self.new(f"select i1 {is_zero}, double {signed}, double {moved}")
 
     def _op_ffloordiv(self, a: str, b: str) -> str:
-        rest = self._op_fmod(a, b)
+        """As CPython's float_divmod, which does not correct the remainder before it divides."""
+        zero, one = self.literal(Const(0.0)), self.literal(Const(1.0))
+        self.trap_if(self.new(f"fcmp oeq double {b}, {zero}"))
+        rest = self.new(f"frem double {a}, {b}")
         quotient = self.new(f"fdiv double {self.new(f'fsub double {a}, {rest}')}, {b}")
+        differ = self.new(
+            f"xor i1 {self.new(f'fcmp olt double {rest}, {zero}')}, {self.new(f'fcmp olt double {b}, {zero}')}"
+        )
+        differ = self.new(f"and i1 {differ}, {self.new(f'fcmp une double {rest}, {zero}')}")
+        quotient = self.new(
+            f"select i1 {differ}, double {self.new(f'fsub double {quotient}, {one}')}, double {quotient}"
+        )
         floor = self.new(f"call double @llvm.floor.f64(double {quotient})")
         far = self.new(f"fcmp ogt double {self.new(f'fsub double {quotient}, {floor}')}, {self.literal(Const(0.5))}")
-        return self.new(
-            f"select i1 {far}, double {self.new(f'fadd double {floor}, {self.literal(Const(1.0))}')}, double {floor}"
-        )
+        floor = self.new(f"select i1 {far}, double {self.new(f'fadd double {floor}, {one}')}, double {floor}")
+        signed = self.new(f"call double @llvm.copysign.f64(double {zero}, double {self.new(f'fdiv double {a}, {b}')})")
+        return self.new(f"select i1 {self.new(f'fcmp oeq double {quotient}, {zero}')}, double {signed}, double {floor}")
 
     def _op_fpow(self, a: str, b: str) -> str:
         return self._checked("fpow", [a, b], self.new(f"call double @llvm.pow.f64(double {a}, double {b})"))
