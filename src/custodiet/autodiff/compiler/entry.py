@@ -44,7 +44,7 @@ def _kind(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.char, value.ndim)
+        return (value.dtype.str, value.ndim)
     if kind is tuple:
         return ("t", *map(_kind, value))
     if kind is list:
@@ -82,9 +82,13 @@ class _Parameters:
         if kind in ("f", "i", "b"):
             return self._leaf(name, kind, wanted and kind == "f")
         if kind == "lf":
-            return self._leaf(name, Arr("f", 1), wanted)
+            return self._leaf(name, Arr("f", 1, is_list=True), wanted)
         if kind == "li":
-            return self._leaf(name, Arr("i", 1), False)
+            return self._leaf(name, Arr("i", 1, is_list=True), False)
+        if kind[0] == "s":
+            if isinstance(value, np.ndarray | tuple | list | dict):
+                raise Declined(f"{name} is a {type(value).__name__}: subclasses are not compiled")
+            return Static(value)
         if isinstance(value, np.ndarray):
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
@@ -171,7 +175,7 @@ class CompiledGradient:
         reversed_: Reversed,
         result: Value,
         argnums: Sequence[int],
-        free: list[tuple[Any, str]],
+        free: list[tuple[Any, str, Any]],
         statics: list[tuple[Any, str, Any]],
         *,
         file: str,
@@ -203,10 +207,12 @@ class CompiledGradient:
         self._stored = [ref.name in program.stores for ref in program.params]
 
     def still_valid(self) -> bool:
-        """Whether the functions and modules that the source names are the ones that were compiled."""
+        """Whether what the source names is what was compiled: the same functions and modules, numbers of the same types."""
         try:
-            return all(free_value(function, name) is value for function, name, value in self.statics)
-        except KeyError:
+            return all(free_value(owner, name) is value for owner, name, value in self.statics) and all(
+                _kind(free_value(function, name)) == kind for function, name, kind in self.free
+            )
+        except (KeyError, AttributeError):
             return False
 
     def __call__(self, args: Sequence[Any]) -> tuple[Any, list[Any], int]:
@@ -221,7 +227,9 @@ class CompiledGradient:
         given: list[Any] = []
         for one in args:
             _flatten(one, _kind(one), given)
-        given += [free_value(function, name) for function, name in self.free]
+        for function, name, _ in self.free:
+            value = free_value(function, name)
+            _flatten(value, _kind(value), given)
         words: list[Any] = []
         shadows: list[Any] = []
         keep: list[Any] = []
@@ -239,7 +247,11 @@ class CompiledGradient:
         if copies:
             self._refuse_aliases(given)
         out = self._out()
-        if self.native.call(self._pack(*words, *self.seeds), out):
+        try:
+            packed = self._pack(*words, *self.seeds)
+        except struct.error:  # an int of more than 64 bits
+            raise Trapped from None
+        if self.native.call(packed, out):
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy
@@ -251,6 +263,8 @@ class CompiledGradient:
         if isinstance(value, np.ndarray):
             if not stored:
                 return value if value.flags.c_contiguous and value.flags.aligned else np.ascontiguousarray(value)
+            if not value.flags.writeable:
+                raise Trapped
             array = np.array(value, order="C")
         else:
             array = np.array(value, dtype=dtype)
@@ -347,10 +361,10 @@ def compile_gradient(
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
     _bind_defaults(source.function, names, len(args), arguments, lowerer)
-    free: list[tuple[Any, str]] = []
+    free: list[tuple[Any, str, Any]] = []
 
     def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
-        free.append((owner, name))
+        free.append((owner, name, _kind(value)))
         return parameters.bind(f"free_{name}", value, False)
 
     lowerer.read_free = read_free
@@ -359,6 +373,8 @@ def compile_gradient(
     program.params, program.active = parameters.refs, parameters.wanted
     _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
     reversed_ = reverse_program(program)
+    if any(ref.name in program.stores for ref in parameters.refs if ref.name.startswith("free_")):
+        raise Declined("it writes into an array or list from outside", line=source.first_line + 1, file=source.file)
     return CompiledGradient(
         program,
         reversed_,

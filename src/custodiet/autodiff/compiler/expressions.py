@@ -30,7 +30,14 @@ from custodiet.autodiff.compiler.ir import (
     Type,
     View,
 )
-from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
+from custodiet.autodiff.compiler.operations import (
+    COMPARISONS,
+    DERIVATIVES,
+    FLOAT_BINARY,
+    INT_BINARY,
+    SCALAR_CALLS,
+    result_type,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -260,7 +267,7 @@ class Expressions:
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
-        dst = self.fresh(name, Arr("f", len(shape)))
+        dst = self.fresh(name, Arr("f", len(shape), is_list=name == "list"))
         self.emit(Alloc(dst, shape, fill if isinstance(fill, Const) else Const(0.0), line=line))
         if not isinstance(fill, Const):
             if len(shape) != 1:
@@ -284,6 +291,8 @@ class Expressions:
 
     def _power(self, a: Operand, b: Operand, line: int) -> Operand:
         if isinstance(b, Const) and b.type == "i" and 0 <= b.value <= 8 and (a.type == "i" or b.value in (0, 1, 2)):
+            if a.type == "f" and b.value == 2:
+                return self.op("pow2", a)
             found: Operand = Const(1) if a.type == "i" else Const(1.0)
             for place in range(int(b.value)):
                 found = a if place == 0 else self.op("imul" if a.type == "i" else "fmul", found, a)
@@ -331,6 +340,8 @@ class Expressions:
 
     def truth(self, node: ast.expr) -> Operand:
         """An expression as a condition."""
+        if isinstance(node, ast.BoolOp):
+            return self._conjunction(node)
         return self._as_bool(self.value(node), node.lineno)
 
     def _as_bool(self, value: Value, line: int) -> Operand:
@@ -344,6 +355,20 @@ class Expressions:
         return self.op("fne", found, Const(0.0)) if found.type == "f" else self.op("ine", found, Const(0))
 
     def _boolop(self, node: ast.BoolOp) -> Value:
+        """`x or y` has the value of x or y, not its truth."""
+        if not self._is_condition(node):
+            raise Declined("`and` or `or` of things that are no bools", line=node.lineno)
+        return self._conjunction(node)
+
+    def _is_condition(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.BoolOp):
+            return all(map(self._is_condition, node.values))
+        if isinstance(node, ast.Name):
+            value = self.read(node.id, node.lineno)
+            return isinstance(value, Ref | Const) and value.type == "b"
+        return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
+
+    def _conjunction(self, node: ast.BoolOp) -> Operand:
         """`and` and `or` of conditions: what stands on the right is computed only where it counts."""
         name = "$flag"
         self.frame.env[name] = self.truth(node.values[0])
@@ -362,7 +387,10 @@ class Expressions:
                 self.frame.env[name] = self.truth(one)
 
             self.branch(cond, run, lambda: None, line=node.lineno)
-        return self.frame.env.pop(name)
+        found = self.frame.env.pop(name)
+        if not isinstance(found, Ref | Const):
+            raise Declined("a condition that is no bool", line=node.lineno)
+        return found
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
         """Two paths and what they assign; statements know how."""
@@ -398,15 +426,19 @@ class Expressions:
             return owner.items[node.attr]
         if isinstance(owner, Static):
             try:
-                return self.static(getattr(owner.value, node.attr), node.lineno)
+                found = getattr(owner.value, node.attr)
             except AttributeError:
                 raise Declined(f"{node.attr} is not there", line=node.lineno) from None
+            self.statics.append((owner.value, node.attr, found))
+            return self.static(found, node.lineno)
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
 
     def _array_attribute(self, owner: Ref, node: ast.Attribute) -> Value:
         kind = owner.type
         if not isinstance(kind, Arr):
             raise Declined("an attribute of a number", line=node.lineno)
+        if kind.is_list:
+            raise Declined(f"`.{node.attr}` of a list", line=node.lineno)
         if node.attr == "shape":
             return Tup([self.dim(owner, axis) for axis in range(kind.ndim)])
         if node.attr == "size":
@@ -498,6 +530,8 @@ class Expressions:
     def _slice(self, owner: Ref, node: ast.Slice, line: int) -> Value:
         if node.step is not None:
             raise Declined("a slice with a step", line=line)
+        if isinstance(owner.type, Arr) and owner.type.is_list:
+            raise Declined("a slice of a list, which is a copy", line=line)
         size = self.dim(owner, 0)
         bounds: list[Operand] = []
         for part, default in ((node.lower, Const(0)), (node.upper, size)):
@@ -708,11 +742,23 @@ class Expressions:
         values = [self.value(one) for one in node.args]
         if node.keywords:
             raise Declined(f"`{name}` with keywords", line=node.lineno)
-        args = [self.as_float(one, node.lineno) for one in values]
+        if len(values) != _num_operands(name):
+            raise Declined(f"`{name}` of {len(values)} arguments", line=node.lineno)
+        scalars = [self.scalar(one, node.lineno) for one in values]
+        if name in _INT_RESULTS and all(one.type != "f" for one in scalars):
+            raise Declined("a NumPy function of ints alone", line=node.lineno)
+        args = [self.as_float(one, node.lineno) for one in scalars]
         if name in ("npmax", "npmin"):
-            cond = self.op("fgt" if name == "npmax" else "flt", args[1], args[0])
-            return self.op("select", cond, args[1], args[0])
+            return self._extreme_of(name, *args)
         return self.op(name, *args)
+
+    def _extreme_of(self, name: str, a: Operand, b: Operand) -> Operand:
+        """np.maximum or np.minimum: NaN where either is; of equals each takes half the derivative, as on the tape."""
+        compare = "fgt" if name == "npmax" else "flt"
+        half = Const(0.5)
+        middle = self.op("fadd", self.op("fmul", half, a), self.op("fmul", half, b))
+        equal = self.op("select", self.op("feq", a, b), middle, Const(math.nan))
+        return self.op("select", self.op(compare, a, b), a, self.op("select", self.op(compare, b, a), b, equal))
 
     def _allocate(self, target: Any, node: ast.Call) -> Value:
         line = node.lineno
@@ -803,6 +849,7 @@ class Expressions:
     def _listcomp(self, node: ast.ListComp) -> Value:
         if len(node.generators) != 1 or node.generators[0].ifs:
             raise Declined("a comprehension with conditions or two loops", line=node.lineno)
+        _refuse_leaks(node)
         generator = node.generators[0]
         found = self.iterable(generator.iter)
         with_names = dict(self.frame.env)
@@ -814,7 +861,7 @@ class Expressions:
             self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
             return Tup(items)
         trips, item = found
-        dst = self.fresh("list", Arr("f", 1))
+        dst = self.fresh("list", Arr("f", 1, is_list=True))
         self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
 
         def body(counter: Ref) -> None:
@@ -842,6 +889,7 @@ class Expressions:
             body=[ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), ast.Name("$item", ast.Load()))],
         )  # fmt: skip
         if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            _refuse_leaks(node)
             if len(node.generators) != 1:
                 raise Declined("a generator with two loops", line=line)
             generator = node.generators[0]
@@ -863,6 +911,20 @@ class Expressions:
     def statement(self, node: ast.stmt) -> None:
         """One statement; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
+
+
+_INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npmax", "npmin"}
+"""what NumPy computes in 64-bit ints where all operands are ints"""
+
+
+def _num_operands(name: str) -> int:
+    return 2 if name in ("npmax", "npmin") else len(DERIVATIVES.get(name, "a"))
+
+
+def _refuse_leaks(node: ast.expr) -> None:
+    """`:=` binds a name outside of its comprehension, and a lambda keeps the comprehension's own names."""
+    if any(isinstance(one, ast.NamedExpr | ast.Lambda) for one in ast.walk(node)):
+        raise Declined("`:=` or `lambda` within a comprehension", line=node.lineno)
 
 
 def _simple(node: ast.expr) -> bool:
@@ -899,10 +961,17 @@ def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:
     return Const(found) if not isinstance(found, int) or -(2**63) <= found < 2**63 else None
 
 
+def _exact_float(number: int) -> float:
+    found = float(number)
+    if int(found) != number:
+        raise ArithmeticError
+    return found
+
+
 _FOLDS: dict[str, Callable[..., Any]] = {
     "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
     "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
-    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": float, "btoi": int, "not": lambda a: not a,
+    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": _exact_float, "btoi": int, "not": lambda a: not a,
     "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
     "log": math.log, "exp": math.exp,
     **{f"{kind}lt": lambda a, b: a < b for kind in "fi"}, **{f"{kind}le": lambda a, b: a <= b for kind in "fi"},

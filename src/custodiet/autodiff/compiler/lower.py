@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from custodiet.autodiff.compiler.adjoint import walk
 from custodiet.autodiff.compiler.expressions import Expressions
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
@@ -24,6 +25,7 @@ from custodiet.autodiff.compiler.ir import (
     Program,
     Ref,
     Require,
+    Store,
     Type,
 )
 from custodiet.autodiff.compiler.values import (
@@ -89,7 +91,9 @@ class Lowerer(Expressions):
             frame.env[RETURN], frame.env[DONE] = Static(None), FALSE
             self.sequence(node.body)
             done = frame.env[DONE]
-            if isinstance(done, Ref):  # each path has returned, or CPython would hand back None
+            if isinstance(done, Ref) and frame.env[RETURN] != Static(
+                None
+            ):  # each path has returned, or CPython would hand back None
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
                 return Static(None)
@@ -431,6 +435,8 @@ class Lowerer(Expressions):
             if isinstance(node, ast.While):
                 self.block = pre
                 cond = self.truth(node.test)
+                if any(isinstance(one, Store) for one in walk(pre)):
+                    raise Declined("a loop's condition writes into memory", line=node.lineno)
                 inside = {key for key in self.frame.env if key not in before}
                 if inside:
                     raise Declined("a name is assigned in a loop's condition", line=node.lineno)
@@ -464,6 +470,10 @@ class Lowerer(Expressions):
         after |= {key: value for key, value in after_env.items() if key not in before and isinstance(value, Closure)}
         for one in carried:  # what could not be carried must not be read afterwards
             if one not in headers and before[one] is not after_env.get(one):
+                if isinstance(before[one], Static | Closure | RangeValue) and before[one] != after_env.get(one):
+                    raise Declined(
+                        f"{one} is no number before the loop and another thing after a round", line=node.lineno
+                    )
                 after[one] = Undefined(f"{one} changes its kind in a loop")
         return loop, after, self._exported(only, loop)
 
