@@ -193,7 +193,8 @@ def _first_call(
 def _call_checked(
     f: Callable[..., Any], entry: CompiledGradient, args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool
 ) -> tuple[Any, list[Any]]:
-    before = copied(args) if entry.writes and entry.verified != entry.all_blocks else args
+    checked = entry.verified_once and entry.verified == entry.all_blocks
+    before = copied(args) if entry.writes and not checked else args
     value, gradients, entered = entry(args)
     if entered & ~entry.verified or not entry.verified_once:
         plain = value[0] if has_aux else value

@@ -55,6 +55,8 @@ TRAPS_IF_NOT_FINITE = {
     "exp", "exp2", "expm1", "sinh", "cosh", "tan", "asin", "acos", "acosh", "atanh", "fpow", "lgamma", "log1p", "sin", "cos", "hypot",
 }  # fmt: skip
 EXACT_INT = 2**53
+LONG = 2**32
+"""rounds of a loop that CPython has to start: it may raise early, which the flag would tell only at the end"""
 BITS = 62
 """blocks per word of those that were entered"""
 PRELUDE = """
@@ -436,8 +438,10 @@ class _Emitter:
                 self.set(header.var, self.get(header.init))
         trips = None if stmt.trips is None else self.get(stmt.trips)
         at_once = trips is not None and stmt.stop is None  # a loop that may end early takes room as it goes
-        if at_once and stmt.frame:
-            self._reserve(stmt, trips or "0")
+        if at_once:
+            self.leave_if(self.new(f"icmp sgt i64 {trips}, {LONG}"))
+            if stmt.frame:
+                self._reserve(stmt, trips or "0")
         self.set(stmt.counter, "0")
         self.put(f"br label %{head}")
         self.start(head)
@@ -451,6 +455,8 @@ class _Emitter:
         self.put(f"br i1 {go}, label %{body}, label %{end}")
         self.start(body)
         self._entered(stmt.line)
+        if trips is not None and not at_once:
+            self.leave_if(self.new(f"load i1, ptr {self.slot('trap', 'i1')}"))
         if stmt.frame:
             if not at_once:
                 self._reserve(stmt, "1")

@@ -66,6 +66,8 @@ DERIVATIVES: dict[str, tuple[str | None, ...]] = {
     "fpow": ("g * powd(a, b)", "g * powl(a, b, y)"),
     "fmod": ("g", "-g * ffloordiv(a, b)"),
     "ffloordiv": (None, None),
+    "floor": (None,),
+    "ceil": (None,),
     "fabs": ("g * sign(a)",),
     "square": ("g * (2.0 * a)",),
     "pow2": ("g * (2.0 * a)",),
