@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
-from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
-from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.frontend import Declined, Source, free_value, source_of
+from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
@@ -44,7 +44,7 @@ def _kind(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.str, value.ndim)
+        return (value.dtype.str, value.ndim, *[size == 1 for size in value.shape])
     if kind is tuple:
         return ("t", *map(_kind, value))
     if kind is list:
@@ -75,6 +75,7 @@ class _Parameters:
     def __init__(self) -> None:
         self.refs: list[Ref] = []
         self.wanted: list[bool] = []
+        self.shapes: list[tuple[int, ...] | None] = []
 
     def bind(self, name: str, value: Any, wanted: bool) -> Value:
         """The compiler's view of an argument."""
@@ -93,13 +94,16 @@ class _Parameters:
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
             return self._leaf(
-                name, Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim), wanted and value.dtype == FLOAT_DTYPE
+                name,
+                Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim),
+                wanted and value.dtype == FLOAT_DTYPE,
+                value.shape,
             )
         if isinstance(value, tuple | list):
             items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
             if hasattr(value, "_fields"):
                 return Mapping(dict(zip(value._fields, items, strict=True)), attributes=True)  # type: ignore[union-attr]
-            return Tup(items)
+            return Tup(items, isinstance(value, list))
         if isinstance(value, dict):
             return Mapping(
                 {key: self.bind(f"{name}_{place}", one, wanted) for place, (key, one) in enumerate(value.items())}
@@ -112,9 +116,19 @@ class _Parameters:
             return Mapping(parts, attributes=True)
         return Static(value)
 
-    def _leaf(self, name: str, kind: Any, wanted: bool) -> Ref:
+    def tell_lengths(self, lowerer: Lowerer) -> None:
+        """Lengths of the arrays so far: those of 1 are known, the others are read once."""
+        for ref, shape in zip(self.refs, self.shapes, strict=True):
+            if isinstance(ref.type, Arr) and shape is not None:
+                dims: list[Operand] = [
+                    Const(1) if one == 1 else lowerer.dim(ref, axis) for axis, one in enumerate(shape)
+                ]
+                lowerer.known_dims[ref.name] = dims
+
+    def _leaf(self, name: str, kind: Any, wanted: bool, shape: tuple[int, ...] | None = None) -> Ref:
         clean = "".join(char if char.isalnum() else "_" for char in name)
         ref = Ref(f"{clean}_in{len(self.refs)}", kind)
+        self.shapes.append(shape)
         self.refs.append(ref)
         self.wanted.append(wanted)
         return ref
@@ -152,7 +166,10 @@ def _rebuild(value: Any, kind: Any, parts: list[Any]) -> Any:
             one.name: _rebuild(getattr(value, one.name), _kind(getattr(value, one.name)), parts)
             for one in dataclasses.fields(value)
         }
-        return dataclasses.replace(value, **found)
+        made = object.__new__(type(value))  # without its checks: a gradient need not pass them
+        for name, part in found.items():
+            object.__setattr__(made, name, part)
+        return made
     return None
 
 
@@ -175,7 +192,7 @@ class CompiledGradient:
         reversed_: Reversed,
         result: Value,
         argnums: Sequence[int],
-        free: list[tuple[Any, str, Any]],
+        free: list[tuple[Any, Any, Any]],
         statics: list[tuple[Any, str, Any]],
         *,
         file: str,
@@ -198,11 +215,11 @@ class CompiledGradient:
             formats.append(
                 "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
             )
-        self._pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
         num_out = (
             len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
         )
-        self._out = ctypes.c_double * max(1, num_out)
+        self.out_type = ctypes.c_double * max(1, num_out)
         self._shadowed = [isinstance(ref.type, Arr) and ref.name in reversed_.active for ref in program.params]
         self._stored = [ref.name in program.stores for ref in program.params]
 
@@ -210,7 +227,7 @@ class CompiledGradient:
         """Whether what the source names is what was compiled: the same functions and modules, numbers of the same types."""
         try:
             return all(free_value(owner, name) is value for owner, name, value in self.statics) and all(
-                _kind(free_value(function, name)) == kind for function, name, kind in self.free
+                function is None or _kind(free_value(function, name)) == kind for function, name, kind in self.free
             )
         except (KeyError, AttributeError):
             return False
@@ -228,7 +245,7 @@ class CompiledGradient:
         for one in args:
             _flatten(one, _kind(one), given)
         for function, name, _ in self.free:
-            value = free_value(function, name)
+            value = name if function is None else free_value(function, name)
             _flatten(value, _kind(value), given)
         words: list[Any] = []
         shadows: list[Any] = []
@@ -236,7 +253,7 @@ class CompiledGradient:
         copies: list[tuple[Any, NDArray[Any]]] = []
         for ref, value, shadowed, stored in zip(self.program.params, given, self._shadowed, self._stored, strict=True):
             if not isinstance(ref.type, Arr):
-                words.append(value)
+                words.append(int(value) if ref.type == "b" else value)
                 shadows.append(None)
                 continue
             array = self._as_array(value, ref.type, stored, copies)
@@ -246,9 +263,9 @@ class CompiledGradient:
             keep.append(array)
         if copies:
             self._refuse_aliases(given)
-        out = self._out()
+        out = self.out_type()
         try:
-            packed = self._pack(*words, *self.seeds)
+            packed = self.pack(*words, *self.seeds)
         except struct.error:  # an int of more than 64 bits
             raise Trapped from None
         if self.native.call(packed, out):
@@ -330,7 +347,8 @@ def _python_value(value: Value, leaves: list[Any]) -> Any:
     if isinstance(value, Ref | Const):
         return leaves.pop(0)
     if isinstance(value, Tup):
-        return tuple(_python_value(one, leaves) for one in value.items)
+        items = (_python_value(one, leaves) for one in value.items)
+        return list(items) if value.is_list else tuple(items)
     if isinstance(value, Mapping):
         return {key: _python_value(one, leaves) for key, one in value.items.items()}
     return value.value if isinstance(value, Static) else None
@@ -354,26 +372,25 @@ def compile_gradient(
     names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
     if source.node.args.vararg or source.node.args.kwarg:
         raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
-    parameters = _Parameters()
-    lowerer = Lowerer()
-    arguments: dict[str, Value] = {
-        name: parameters.bind(name, value, place in argnums)
-        for place, (name, value) in enumerate(zip(names, args, strict=False))
-    }
-    _bind_defaults(source.function, names, len(args), arguments, lowerer)
-    free: list[tuple[Any, str, Any]] = []
-
-    def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
-        free.append((owner, name, _kind(value)))
-        return parameters.bind(f"free_{name}", value, False)
-
-    lowerer.read_free = read_free
-    lowerer.active_nodes.append(source.node)
-    program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
-    program.params, program.active = parameters.refs, parameters.wanted
+    if len(args) > len(names):
+        raise Declined("it is called with too many arguments", line=source.first_line + 1, file=source.file)
+    read = _read(source, names, args, argnums, frozenset())
+    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
+    copied = written & read.lowerer.view_sites.keys()
+    if copied:
+        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+    snapshots = written & read.lowerer.product_sites
+    if snapshots:
+        read = _read(source, names, args, argnums, frozenset(snapshots))
+    program, lowerer, free = read.program, read.lowerer, read.free
     _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
-    reversed_ = reverse_program(program)
-    if any(ref.name in program.stores for ref in parameters.refs if ref.name.startswith("free_")):
+    try:
+        reversed_ = reverse_program(program)
+    except Declined as declined:
+        line = declined.line + source.first_line if declined.line else source.first_line + 1
+        raise Declined(declined.reason, line=line, file=source.file) from None
+    if any(ref.name in program.stores for ref in read.refs if ref.name.startswith("free_")):
         raise Declined("it writes into an array or list from outside", line=source.first_line + 1, file=source.file)
     return CompiledGradient(
         program,
@@ -387,12 +404,60 @@ def compile_gradient(
     )
 
 
+@dataclasses.dataclass
+class _Read:
+    """One reading of a function."""
+
+    program: Program
+    lowerer: Lowerer
+    free: list[tuple[Any, Any, Any]]
+    refs: list[Ref]
+
+
+def _read(
+    source: Source, names: list[str], args: Sequence[Any], argnums: Sequence[int], snapshots: frozenset[str]
+) -> _Read:
+    parameters = _Parameters()
+    lowerer = Lowerer()
+    lowerer.snapshot_sites = snapshots
+    arguments: dict[str, Value] = {
+        name: parameters.bind(name, value, place in argnums)
+        for place, (name, value) in enumerate(zip(names, args, strict=False))
+    }
+    _bind_defaults(source.function, names, len(args), arguments, lowerer)
+    free: list[tuple[Any, Any, Any]] = []
+
+    def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
+        free.append((owner, name, _kind(value)))
+        return parameters.bind(f"free_{name}", value, False)
+
+    def read_constant(value: NDArray[Any]) -> Value:
+        free.append((None, value, None))
+        ref = parameters.bind(f"constant_{len(free)}", np.ascontiguousarray(value), False)
+        return ref
+
+    lowerer.read_free, lowerer.read_constant = read_free, read_constant
+    lowerer.active_nodes.append(source.node)
+    parameters.tell_lengths(lowerer)
+    program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
+    program.params, program.active = parameters.refs, parameters.wanted
+    return _Read(program, lowerer, free, parameters.refs)
+
+
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:
     value = result.items[0] if has_aux and isinstance(result, Tup) and len(result.items) == 2 else result
     if not isinstance(value, Ref | Const) or value.type != "f":
         raise Declined("what is returned is not one float", line=line, file=file)
+    if has_aux and _has_attributes(result):
+        raise Declined("an object is returned", line=line, file=file)
     if any(isinstance(leaf.type, Arr) for leaf in leaves(result)):
         raise Declined("an array is returned", line=line, file=file)
+
+
+def _has_attributes(value: Value) -> bool:
+    if isinstance(value, Mapping):
+        return value.attributes or any(map(_has_attributes, value.items.values()))
+    return isinstance(value, Tup) and any(map(_has_attributes, value.items))
 
 
 def _bind_defaults(

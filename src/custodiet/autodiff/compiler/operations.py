@@ -11,13 +11,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 __all__ = ["COMPARISONS", "DERIVATIVES", "FLOAT_BINARY", "INT_BINARY", "SCALAR_CALLS", "result_type"]
 
 FLOAT_BINARY = {
     "Add": "fadd", "Sub": "fsub", "Mult": "fmul", "Div": "fdiv", "Pow": "fpow", "Mod": "fmod", "FloorDiv": "ffloordiv",
 }  # fmt: skip
-INT_BINARY = {"Add": "iadd", "Sub": "isub", "Mult": "imul", "Mod": "imod", "FloorDiv": "ifloordiv"}
+INT_BINARY = {
+    "Add": "iadd", "Sub": "isub", "Mult": "imul", "Mod": "imod", "FloorDiv": "ifloordiv", "BitAnd": "iand", "BitOr": "ior",
+    "BitXor": "ixor", "LShift": "ishl", "RShift": "ishr",
+}  # fmt: skip
 COMPARISONS = {"Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge", "Eq": "eq", "NotEq": "ne"}
 
 _UNARY = (
@@ -45,7 +49,7 @@ def _scalar_calls() -> dict[Any, str]:
         (math.fabs, "fabs"), (np.abs, "fabs"), (np.fabs, "fabs"), (np.absolute, "fabs"), (math.hypot, "hypot"), (np.hypot, "hypot"),
         (math.atan2, "atan2"), (np.arctan2, "atan2"), (math.pow, "fpow"), (np.power, "fpow"), (np.square, "square"),
         (math.copysign, "copysign"), (np.negative, "fneg"), (np.maximum, "npmax"), (np.minimum, "npmin"), (np.add, "fadd"),
-        (np.subtract, "fsub"), (np.multiply, "fmul"), (np.true_divide, "fdiv"), (np.reciprocal, "recip"),
+        (np.sign, "sign"), (special.gammaln, "lgamma"), (special.erf, "erf"), (special.erfc, "erfc"), (np.subtract, "fsub"), (np.multiply, "fmul"), (np.true_divide, "fdiv"), (np.reciprocal, "recip"),
     ):  # fmt: skip
         found[function] = name
     return found
@@ -59,6 +63,10 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 # g is the adjoint of the result, or the tangent of the operand
 DERIVATIVES: dict[str, tuple[str | None, ...]] = {
     "fadd": ("g", "g"),
+    "fadd_r": ("g", "g"),
+    "still": (None,),
+    "sign": (None,),
+    "lgamma": ("g * digamma(a)",),
     "fsub": ("g", "-g"),
     "fmul": ("g * b", "g * a"),
     "fdiv": ("g / b", "-g * (y / b)"),
@@ -110,7 +118,24 @@ def result_type(op: str) -> str:
         return "b"
     if (
         op[0] == "i"
-        and op in {"iadd", "isub", "imul", "imod", "ifloordiv", "ineg", "iabs", "imin", "imax"}
+        and op
+        in {
+            "iadd",
+            "isub",
+            "imul",
+            "imod",
+            "ifloordiv",
+            "ineg",
+            "iabs",
+            "imin",
+            "imax",
+            "iscale",
+            "iand",
+            "ior",
+            "ixor",
+            "ishl",
+            "ishr",
+        }
         or op in ("ftoi", "btoi")
     ):
         return "i"

@@ -6,7 +6,6 @@ Compared when a basic block is entered for the first time, not once per function
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -74,12 +73,14 @@ def verify_gradient(
 
 
 def copied(args: Sequence[Any]) -> tuple[Any, ...]:
-    """Arguments that the program may write into; what is no container and no array is handed on as it is."""
-    kept = {
-        id(one): one
-        for one in args
-        if not isinstance(one, np.ndarray | tuple | list | dict) and not dataclasses.is_dataclass(one)
-    }
+    """Arguments that the program may write into or draw from; what cannot be copied, as a module, is handed on as it is."""
+    kept: dict[int, Any] = {}
+    for one in args:
+        if not isinstance(one, np.ndarray | tuple | list | dict):
+            try:
+                copy.deepcopy(one)
+            except TypeError:
+                kept[id(one)] = one
     return copy.deepcopy(tuple(args), kept)
 
 
