@@ -164,13 +164,23 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if func in _MUTATORS:
         return _MUTATORS[func](*args, **kwargs)
     if not _any_in_trace(args) and not _any_in_trace(tuple(kwargs.values())):
-        out = func(*plain_deep(args), **plain_deep(kwargs))
-        return constant(out.copy() if isinstance(out, np.ndarray) and out.base is not None else out)
+        if func in (np.put, np.place, np.putmask):
+            fail(f"np.{func.__name__} cannot write into an array of a traced function", hint="Write a[index] = values.")
+        return constant(func(*_copies(plain_deep(args)), **_copies(plain_deep(kwargs))))
     name = f"{getattr(func, '__module__', 'numpy')}.{func.__name__}"
     fail(
         f"{name} has no derivative rule",
         hint=REFUSED.get(func, "Write it with the functions that have one, or use custom_vjp."),
     )
+
+
+def _copies(values: Any) -> Any:
+    """Arrays that the function may keep, return a view of, or change."""
+    if type(values) in (tuple, list):
+        return type(values)(_copies(one) for one in values)
+    if type(values) is dict:
+        return {k: _copies(v) for k, v in values.items()}
+    return values.copy() if isinstance(values, np.ndarray) else values
 
 
 def _any_in_trace(values: Any) -> bool:

@@ -217,9 +217,9 @@ def _call_checked(
     if entered & ~entry.verified or not entry.verified_once:
         plain = value[0] if has_aux else value
         scalar_result(plain, f)
-        verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified))
-        entry.verified |= entered
-        entry.verified_once = True
+        if verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified)):
+            entry.verified |= entered
+            entry.verified_once = True
     return value, gradients
 
 

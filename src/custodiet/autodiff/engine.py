@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff import array_fast  # noqa: F401 - it puts the short way into the operators
 from custodiet.autodiff.core import fail, traced
 from custodiet.autodiff.forward import ForwardTrace
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable
@@ -229,6 +230,7 @@ def reverse_call(
         in_structures=structures,
     )
     trace.close()
+    reach.check_aliases(arrays)
     _write_back(arrays, kept, trace)
     reach.finish()
     return record
@@ -291,6 +293,7 @@ def forward_call(
     changes = [_tangent(one, leaf, trace, width) for one, leaf in zip(held, leaves, strict=True)]
     settled = _settle_nest(aux, trace)
     trace.close()
+    reach.check_aliases(arrays)
     _write_back(arrays, kept, trace)
     reach.finish()
     return structure.build(leaves), leaves, changes, structure, settled

@@ -215,6 +215,16 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     return full[(k - 1) // 2 : (k - 1) // 2 + n] if mode == "same" else full[k - 1 : n]
 
 
+@composite(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, **kwargs: Any) -> Any:
+    """np.nan_to_num; with copy=False it writes into x, as NumPy does."""
+    plain = primal_of(x)
+    out = np.where(np.isfinite(plain), x, np.nan_to_num(plain, **kwargs))
+    if not copy:
+        x[...] = out
+    return out if copy else x
+
+
 @composite(np.nansum)
 def nansum(a: Any, axis: Any = None, **kwargs: Any) -> Any:
     """np.nansum."""
