@@ -117,7 +117,7 @@ def run_value_and_grad(
 def _take_short_way(args: tuple[Any, ...], places: tuple[int, ...], state: State, single: bool) -> None:
     """Have the next call with such arguments go to the compiled code at once."""
     entry = state.compiled.get((signature_of(args), places, False))
-    if isinstance(entry, CompiledGradient) and entry is not state.fast_for:
+    if isinstance(entry, CompiledGradient) and entry.verified_once and entry is not state.fast_for:
         state.fast, state.fast_for = make_fast_call(entry, args, single), entry
 
 

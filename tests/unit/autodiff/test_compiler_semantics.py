@@ -42,6 +42,7 @@ def test_integer_overflow_is_python_arithmetic():
 def test_integer_argument_of_more_than_64_bits():
     agree(lambda x, n: x * (n % 7), 2.0, 2**70, argnums=(0,), native=False)
     agree(lambda x, n: x * (n % 7), 2.0, 2**62, argnums=(0,))
+    agree(lambda x, n: x * (n % 7), 2.0, 2**70, argnums=(0,), native=False, warm=[(2.0, 5)] * 3)
 
 
 def scaled_by_int(x, n):
