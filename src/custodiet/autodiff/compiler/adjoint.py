@@ -470,13 +470,39 @@ def _insert_saves(block: Block, name: str, wanted: set[str]) -> None:
 def _without_dead(block: Block) -> Block:
     """Drop computations of names that nothing reads."""
     while True:
-        read: set[str] = set()
-        for stmt in walk(block):
-            read |= {ref.name for ref in _read_by(stmt)}
-        smaller = _filtered(block, read)
-        if sum(1 for _ in walk(smaller)) == sum(1 for _ in walk(block)):
+        dead = _dead(block)
+        smaller, dropped_branch = _filtered(block, dead)
+        if not dropped_branch:
             return smaller
-        block = smaller
+        block = smaller  # a branch that is gone asks for no condition
+
+
+def _dead(block: Block) -> set[int]:
+    """Identities of pure statements whose names nothing alive reads."""
+    counts: dict[str, int] = {}
+    made: dict[str, list[Stmt]] = {}
+    for stmt in walk(block):
+        for ref in _read_by(stmt):
+            counts[ref.name] = counts.get(ref.name, 0) + 1
+        name = _pure_name(stmt)
+        if name is not None:
+            made.setdefault(name, []).append(stmt)
+    dead: set[int] = set()
+    todo = [name for name in made if not counts.get(name)]
+    while todo:
+        for stmt in made.pop(todo.pop(), ()):
+            dead.add(id(stmt))
+            for ref in _read_by(stmt):
+                counts[ref.name] -= 1
+                if not counts[ref.name] and ref.name in made:
+                    todo.append(ref.name)
+    return dead
+
+
+def _pure_name(stmt: Stmt) -> str | None:
+    if isinstance(stmt, Op | Load | Dim | View | Copy):
+        return stmt.dst.name
+    return stmt.var.name if isinstance(stmt, Restore) else None
 
 
 def _read_by(stmt: Stmt) -> Iterator[Ref]:
@@ -512,20 +538,21 @@ def _read_by(stmt: Stmt) -> Iterator[Ref]:
         yield from uses(stmt)
 
 
-def _filtered(block: Block, read: set[str]) -> Block:
+def _filtered(block: Block, dead: set[int]) -> tuple[Block, bool]:
+    """Without the dead, and whether a branch went with them."""
     out: Block = []
+    dropped = False
     for stmt in block:
-        if isinstance(stmt, Op | Load | Dim | View | Copy) and stmt.dst.name not in read:
-            continue
-        if isinstance(stmt, Restore) and stmt.var.name not in read:
+        if id(stmt) in dead:
             continue
         if isinstance(stmt, If):
-            then, orelse = _filtered(stmt.then, read), _filtered(stmt.orelse, read)
+            (then, one), (orelse, other) = _filtered(stmt.then, dead), _filtered(stmt.orelse, dead)
+            dropped = dropped or one or other or not (then or orelse)
             if then or orelse:
                 out.append(If(stmt.cond, then, orelse, line=stmt.line))
             continue
         out.append(stmt)
-    return out
+    return out, dropped
 
 
 @lru_cache(maxsize=256)

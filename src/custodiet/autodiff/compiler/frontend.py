@@ -75,6 +75,35 @@ def source_of(function: Callable[..., Any]) -> Source:
 def _parse(function: types.FunctionType) -> Source:
     code = function.__code__
     linecache.checkcache(code.co_filename)
+    nodes, start = _quick_nodes(code), code.co_firstlineno
+    if len(nodes) != 1:
+        nodes, start = _careful_nodes(code)
+    if len(nodes) != 1:
+        raise Declined("its source could not be told apart from its neighbors'", line=start, file=code.co_filename)
+    node = nodes[0]
+    if isinstance(node, ast.FunctionDef) and any(not _harmless(one) for one in node.decorator_list):
+        pass  # what runs is the function inside the decorator: its code object is the one that was handed in
+    return Source(function, node, code.co_filename, start - 1)
+
+
+def _quick_nodes(code: types.CodeType) -> list[ast.FunctionDef | ast.Lambda]:
+    """A `def` by the lines that its code object tells; none where these are no whole statement."""
+    if code.co_name == "<lambda>":
+        return []
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : _last_line(code)]
+    try:
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except SyntaxError:
+        return []
+    return _fitting(tree, code, code.co_firstlineno - 1)
+
+
+def _last_line(code: types.CodeType) -> int:
+    last = max((end for _, end, _, _ in code.co_positions() if end is not None), default=code.co_firstlineno)
+    return max([last, *(_last_line(one) for one in code.co_consts if isinstance(one, types.CodeType))])
+
+
+def _careful_nodes(code: types.CodeType) -> tuple[list[ast.FunctionDef | ast.Lambda], int]:
     try:
         lines, start = inspect.getsourcelines(code)
     except (OSError, TypeError):
@@ -84,17 +113,13 @@ def _parse(function: types.FunctionType) -> Source:
         tree = ast.parse(text)
     except SyntaxError:
         tree = _parse_fragment(text, code)
-    nodes = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.Lambda) and _fits(node, code, start - 1)
+    return _fitting(tree, code, start - 1), start
+
+
+def _fitting(tree: ast.AST, code: types.CodeType, offset: int) -> list[ast.FunctionDef | ast.Lambda]:
+    return [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda) and _fits(node, code, offset)
     ]
-    if len(nodes) != 1:
-        raise Declined("its source could not be told apart from its neighbors'", line=start, file=code.co_filename)
-    node = nodes[0]
-    if isinstance(node, ast.FunctionDef) and any(not _harmless(one) for one in node.decorator_list):
-        pass  # what runs is the function inside the decorator: its code object is the one that was handed in
-    return Source(function, node, code.co_filename, start - 1)
 
 
 def _parse_fragment(text: str, code: types.CodeType) -> ast.AST:

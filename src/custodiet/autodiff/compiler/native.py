@@ -49,8 +49,6 @@ def _target() -> Any:
         llvm.initialize_native_asmprinter()
         llvm.load_library_permanently("")  # the process itself: libm and the allocator
         _keep_freed_memory()
-        llvm.add_symbol("custodiet_dgemm", _address_of("scipy.linalg.cython_blas", "dgemm"))
-        llvm.add_symbol("custodiet_digamma", _address_of("scipy.special.cython_special", "__pyx_fuse_1psi"))
         target = llvm.Target.from_default_triple()
         _STATE["cpu"] = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
         name, features = _STATE["cpu"]
@@ -69,6 +67,21 @@ def _keep_freed_memory() -> None:
         return
     mallopt(M_MMAP_THRESHOLD, 32 << 20)
     mallopt(M_TRIM_THRESHOLD, 1 << 30)
+
+
+LIBRARY = {
+    "custodiet_dgemm": ("scipy.linalg.cython_blas", "dgemm"),
+    "custodiet_digamma": ("scipy.special.cython_special", "__pyx_fuse_1psi"),
+}
+"""what generated code may call beyond libm: its name there, module and name in SciPy"""
+
+
+def _name_symbols(text: str) -> None:
+    """Tell LLVM where the library functions are that a module calls."""
+    for symbol, place in LIBRARY.items():
+        if f"@{symbol}(" in text.replace(f"declare double @{symbol}(", "") and symbol not in _STATE:
+            llvm.add_symbol(symbol, _address_of(*place))
+            _STATE[symbol] = True
 
 
 def _address_of(module: str, name: str) -> int:
@@ -104,6 +117,7 @@ def load_native(text: str, *, name: str = ENTRY) -> NativeFunction:
     """
     with _LOCK:
         machine = _target()
+        _name_symbols(text)
         folder = cache_folder()
         path = None if folder is None else folder / f"{native_key(text)}.code"
         code = None
