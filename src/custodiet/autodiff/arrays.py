@@ -23,7 +23,7 @@ from custodiet.autodiff.rules import RULES
 from custodiet.autodiff.rules.core import Rule, primal_of
 from custodiet.autodiff.rules.indexing import is_advanced
 
-__all__ = ["TracedArray", "constant", "link_view", "plain", "plain_index"]
+__all__ = ["TracedArray", "cell_of", "constant", "link_view", "plain", "plain_index"]
 
 _PERMUTATIONS = frozenset(
     {
@@ -262,7 +262,8 @@ class TracedArray:
             raise ValueError(f"non-broadcastable output operand with shape {self.shape} for result {out.shape}")
         if out.dtype != self.dtype:
             out = out.astype(self.dtype)
-        out = out if type(out) is TracedArray else constant(np.asarray(out))
+        if type(out) is not TracedArray:  # of arrays without axes NumPy makes numbers
+            out = cell_of(out)
         if self.base is not None:
             self.sync()
             self._write_back(out)
@@ -318,7 +319,7 @@ class TracedArray:
         """The array in another floating dtype; to integers and booleans the derivative ends."""
         dtype = np.dtype(dtype)
         if dtype.kind != "f":
-            return primal_of(self).astype(dtype, **kwargs)
+            return primal_of(self).astype(calls.whole_dtype(dtype), **kwargs)
         return self.snapshot() if dtype == self.dtype else apply(RULES[calls.cast], (self, dtype), {})
 
     def item(self, *args: Any) -> Any:
@@ -475,6 +476,15 @@ def constant(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not traced(value):
         return TracedArray(value, 0, None)
     return value
+
+
+def cell_of(number: Any) -> Any:
+    """An array without axes that holds a number."""
+    if not traced(number):
+        return constant(np.array(number))
+    out = TracedArray(np.zeros((), getattr(number, "dtype", float)), 0, None)
+    out[...] = number
+    return out
 
 
 def plain(value: Any) -> Any:

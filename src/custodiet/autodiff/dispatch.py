@@ -41,6 +41,8 @@ class State:
     fast: Callable[[tuple[Any, ...]], Any] | None = None
     """the short way for the last compiled signature"""
     fast_for: Any = None
+    wide: bool = False
+    """a Jacobian that had far more inputs than results"""
 
 
 @dataclass(frozen=True, kw_only=True)

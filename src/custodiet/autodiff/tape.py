@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.arrays import TracedArray
+from custodiet.autodiff.arrays import TracedArray, cell_of
 from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
 from custodiet.autodiff.rules.core import Rule, dtype_of, primal_of, scale, shape_of, unbroadcast
@@ -80,6 +80,11 @@ def _held(one: Any, trace: Trace, needed: bool) -> Any:
     return one
 
 
+def _writable(number: Any) -> Any:
+    """The adjoint of an array without axes, which came as a number."""
+    return cell_of(number) if traced(number) else np.array(number)
+
+
 class Sweep:
     """Adjoints during one sweep; `own[i]` where the buffer of place i may be changed in place."""
 
@@ -117,6 +122,8 @@ class Sweep:
         now = self.adjoint[place]
         if now is ZERO:
             now = np.zeros(shape, dtype)
+        elif not isinstance(now, np.ndarray):
+            now = _writable(now)
         elif not self.own[place] or type(now) is not np.ndarray:
             now = now.copy()
         if type(now) is np.ndarray and traced(like):
@@ -196,12 +203,14 @@ class _Set:
         self.won = won
 
     def pull(self, g: Any, sweep: Sweep, place: int) -> None:
-        if not sweep.own[place]:
+        if not isinstance(g, np.ndarray):
+            g = _writable(g)
+        elif not sweep.own[place]:
             g = g.copy()
         sweep.adjoint[place] = ZERO
         if self.value:
             part = g[self.key]
-            part = part.copy() if shape_of(part) else part
+            part = part.copy() if isinstance(part, np.ndarray) else part  # also a view without axes
             if self.won is not None:
                 part = np.where(self.won, part, 0.0)
             sweep.add(self.value, unbroadcast(part, self.like))

@@ -276,7 +276,7 @@ def test_custom_jvp():
 
 
 def test_explain_and_modes():
-    said = explain(lambda x: [one for one in {x}].pop(), 1.0)
+    said = explain(lambda x: {x}.pop(), 1.0)
     assert said.path == "trace" and said.reason and str(said).startswith("trace: ")
     assert explain(math.sin, 1.0).path == "trace"
     assert explain(lambda x: x * x, 1.0).path == "compile"
@@ -380,6 +380,13 @@ def test_what_would_lose_a_derivative_raises_with_the_line():
         grad(lambda x: np.sum(np.add(x, 1.0, where=x > 0)))(X)
     with raises("has no derivative rule"):
         grad(lambda x: np.sum(np.fft.fft(x).real))(X)
+    for kind in (object, complex):
+        with raises("cannot become"):
+            grad(lambda x: np.array([x], dtype=kind)[0] * 1.0)(1.2)  # noqa: B023
+        with raises("cannot become"):
+            grad(lambda x: np.sum(x.astype(kind)))(X)  # noqa: B023
+    with raises("histogram"):
+        grad(lambda x: np.sum(np.histogram(x, weights=x)[0]))(X)
     with raises("MaskedArray"):
         grad(lambda x: np.sum(x * np.ma.masked_array([1.0, 2.0, 3.0], mask=[0, 1, 0])))(X)
     assert Slotted

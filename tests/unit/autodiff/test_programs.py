@@ -356,6 +356,46 @@ def test_a_zero_that_meets_an_infinity_is_zero_both_ways():
     assert grad(lambda x: math.sqrt(x))(0.0) == math.inf == jvp(lambda x: math.sqrt(x), (0.0,), (1.0,))[1]
 
 
+def test_views_without_axes():
+    def f(x):
+        a = np.zeros(4)
+        a[..., 0] = x[1] * x[0]
+        v = a[..., 2]
+        v += x[..., 3]
+        v *= x[2]
+        a[1, ...] = v
+        point = np.array(2.0)
+        point += x[0]
+        point[...] = point * a[2]
+        return np.sum(a**2) + v * a[0] + point
+
+    assert check(f, X).ok and check(grad(f), X, tolerance=1e-5).ok
+
+
+def test_composites_and_conversions():
+    where = np.array([0, 2, 2, 1])
+    for f in (
+        lambda x: np.sum(np.bincount(where, weights=x * x, minlength=5) * np.arange(5.0)),
+        lambda x: np.sum(np.array([[x[0], x[1]], x[2:]], order="F") ** 2),
+        lambda x: np.sum(np.interp(x, [-1.0, 0.0, 1.0, 2.0], [3.0, 1.0, 2.0, 5.0])),
+        lambda x: np.interp(0.4, x[:2] * np.array([1.0, -1.0]), x[2:]),
+        lambda x: np.median(x) + np.average(x, weights=x * x + 1) + np.ptp(x) + np.trapezoid(x, x**3),
+        lambda x: np.sum(np.convolve(x, x[:2], "same") * x) + np.polyval(x, 0.7) + np.sum(np.cov(x, x[::-1])),
+        lambda x: np.sum(np.vstack([x, x * x]) @ np.hstack([x[:2], x[2:]])) + np.sum(np.column_stack([x, x]) ** 2),
+        lambda x: sum(np.sum(p * k) for k, p in enumerate(np.array_split(x * x, 3))) + np.sum(np.diff(x, 2) ** 2),
+        lambda x: np.sum(np.cross(x[:3], x[1:]) ** 2) + np.sum(np.linalg.matrix_power(np.outer(x, x) + np.eye(4), 3)),
+        lambda x: np.sum(np.linalg.pinv(np.outer(x, x)[:, :2] + np.eye(4, 2)) ** 2) + np.sum(np.gradient(x, 0.5) ** 2),
+        lambda x: (
+            np.sum(np.select([x > 1, x > 0], [x**2, x**3], 2 * x)) + np.sum(np.nan_to_num(x) * np.append(x[1:], 1.0))
+        ),
+        lambda x: np.add.reduce(x * x) + np.sum(np.multiply.outer(x, x) ** 2) + np.sum(np.add.accumulate(x) ** 2),
+        lambda x: np.sum(np.float32(1.0) * x) + float(np.float64(x[0])) ** 2 + np.sum(np.atleast_2d(x) ** 2),
+    ):
+        report = check(f, X)
+        assert report.ok, str(report)
+        assert check(grad(f), X, num_directions=1, tolerance=1e-5).ok
+
+
 def test_tables_and_globals_are_not_changed():
     before = TABLE.copy()
     grad(mutated_constant_after_use)(X)

@@ -35,6 +35,7 @@ from custodiet.autodiff.compiler.ir import (
 )
 from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS, items_to_array
 from custodiet.autodiff.compiler.operations import (
+    BOOL_BINARY,
     COMPARISONS,
     DERIVATIVES,
     FLOAT_BINARY,
@@ -91,6 +92,7 @@ class Expressions(Indexing):
         self.new_products: set[str] = set()
         """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
+        self.context: Any = None
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
         self.read_constant: Callable[[Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
@@ -155,7 +157,7 @@ class Expressions(Indexing):
         frame: Frame | None = self.frame
         while frame is not None:
             if name in frame.env:
-                value = frame.env[name]
+                value = frame.env[name] if frame.home is self.context else self.captured(frame, name, line)
                 if isinstance(value, Undefined):
                     raise Declined(value.reason, line=line)
                 if isinstance(value, Guarded):
@@ -179,9 +181,13 @@ class Expressions(Indexing):
             key = (id(frame.source.function), name)
             if key not in self.free_inputs:
                 self.free_inputs[key] = self.read_free(frame.source.function, name, value)
-            return self.free_inputs[key]
+            return self.captured(None, key, line)
         self.statics.append((frame.source.function, name, value))
         return self.static(value, line)
+
+    def captured(self, frame: Frame | None, name: Any, line: int) -> Value:
+        """A name of an enclosing function that is compiled apart; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def static(self, value: Any, line: int) -> Value:
         """A Python object that was found, not computed."""
@@ -262,7 +268,9 @@ class Expressions(Indexing):
         if isinstance(node.op, ast.UAdd):
             return given
         if not isinstance(node.op, ast.USub):
-            raise Declined("bitwise inversion", line=node.lineno)
+            if is_list(given):
+                raise Declined("the inverse of a list", line=node.lineno)
+            return self.op("ixor", self.integer(given, node.lineno), Const(-1))
         if is_list(given):
             raise Declined("the negative of a list", line=node.lineno)
         if isinstance(given, Lazy) or is_array(given):
@@ -332,8 +340,10 @@ class Expressions(Indexing):
                 [left, right], lambda a, b: self.binary(kind, a, b, line), "i" if ints else "f", line
             )
         a, b = self.scalar(left, line), self.scalar(right, line)
-        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         name = type(kind).__name__
+        if a.type == b.type == "b" and name in BOOL_BINARY:
+            return self.op(BOOL_BINARY[name], a, b)
+        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if name == "Pow":
             return self._power(a, b, line)
         if name in INT_BINARY and a.type == b.type == "i":
@@ -733,9 +743,16 @@ class Expressions(Indexing):
     def _constant_call(self, target: Any, node: ast.Call) -> Value:
         """A NumPy function of known values, computed now: its arrays become inputs that never change."""
         name = getattr(target, "__name__", repr(target))
-        if not isinstance(getattr(target, "__self__", None), types.ModuleType | types.NoneType):
-            raise Declined(f"method `.{name}()`", line=node.lineno)  # a random generator's, say: it may change things
-        if not (getattr(target, "__module__", None) or "").startswith("numpy") or self.read_constant is None:
+        module = getattr(target, "__module__", None) or ""
+        bound = getattr(
+            target, "__self__", None
+        )  # a method may answer differently each time, a random generator's does
+        pure = (
+            module.startswith("numpy")
+            and "random" not in module
+            and (bound is None or isinstance(bound, types.ModuleType))
+        )
+        if not pure or self.read_constant is None:
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         values = [_known(self.value(one)) for one in node.args]
         if node.keywords or any(one is _UNKNOWN for one in values):
@@ -824,9 +841,11 @@ class Expressions(Indexing):
         env = self._bind(body, defaults, node)
         depth = self.frame.depth + 1
         running: Frame | None = self.frame
-        if depth > MAX_DEPTH or self._is_running(body):
-            raise Declined("recursion", line=node.lineno)
-        frame = Frame(source, env, parent, depth)
+        if self._is_running(body):
+            return self.recursive_call(body, source, parent, env, node)
+        if depth > MAX_DEPTH:
+            raise Declined("functions call one another too deep to be read in place", line=node.lineno)
+        frame = Frame(source, env, parent, depth, home=self.context)
         self.active_nodes.append(body)
         try:
             return self.run_body(frame, body)
@@ -840,6 +859,17 @@ class Expressions(Indexing):
 
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
+
+    def recursive_call(
+        self,
+        body: ast.FunctionDef | ast.Lambda,
+        source: Any,
+        parent: Frame | None,
+        env: dict[str, Value],
+        node: ast.Call,
+    ) -> Value:
+        """A call of a function that is being read; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def run_body(self, frame: Frame, node: ast.FunctionDef | ast.Lambda) -> Value:
         """The value that a function returns; statements know how."""
@@ -1019,6 +1049,8 @@ _FOLDS: dict[str, Callable[..., Any]] = {
     "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
     "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
     "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": _exact_float, "btoi": int, "not": lambda a: not a,
+    "iand": lambda a, b: a & b, "ior": lambda a, b: a | b, "ixor": lambda a, b: a ^ b, "ishr": lambda a, b: a >> b,
+    "ishl": lambda a, b: a << b if b < 64 else 2**64, "xor": lambda a, b: a ^ b,
     "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
     "log": math.log, "exp": math.exp,
     **{f"{kind}lt": lambda a, b: a < b for kind in "fi"}, **{f"{kind}le": lambda a, b: a <= b for kind in "fi"},

@@ -138,13 +138,15 @@ def _same_lambda(node: ast.Lambda, code: types.CodeType) -> bool:
     return constants == theirs and names == set(code.co_names) | set(code.co_freevars)
 
 
-def free_value(function: Any, name: str) -> Any:
-    """What a free name of a function, or an attribute of another object, means at this moment.
+def free_value(function: Any, name: Any) -> Any:
+    """What a free name of a function, or an attribute of another object, means now; without either it is a constant itself.
 
     Raises:
         KeyError: nothing.
         AttributeError: the object has no such attribute.
     """
+    if function is None:
+        return name
     if not isinstance(function, types.FunctionType):
         return getattr(function, name)
     if name in function.__code__.co_freevars and function.__closure__ is not None:

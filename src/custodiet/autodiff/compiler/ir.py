@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "MatMul", "Op", "Operand",
-    "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "Update", "View", "uses",
+    "ARR_F", "ARR_I", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop",
+    "MatMul", "Op", "Operand", "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd",
+    "Stmt", "Store", "Type", "Update", "View", "uses",
 ]  # fmt: skip
 
 Scalar = Literal["f", "i", "b"]
@@ -217,6 +218,10 @@ class Call(Stmt):
     seeds: tuple[Operand, ...] = ()
     """reverse only: adjoints of the results; `dsts` then take the adjoints of the float arguments"""
     line: int = 0
+    back: bool = False
+    """the reverse sweep of an earlier call, whose record `args` names; forward, the record is the last of `dsts`"""
+    depth: int = 1
+    """how many of CPython's frames it stands for"""
 
 
 @dataclass

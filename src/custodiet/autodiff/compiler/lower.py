@@ -1,7 +1,7 @@
 """From the syntax tree to typed SSA: statements. Expressions are in `expressions`.
 
 Names are renamed at every assignment; where paths meet, both assign the merged name. Types are found on the way: a loop is
-read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside.
+read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside (`calls`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from custodiet.autodiff.compiler.adjoint import walk
-from custodiet.autodiff.compiler.expressions import Expressions
+from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
     Arr,
@@ -54,7 +54,7 @@ FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
 
-class Lowerer(Expressions):
+class Lowerer(Recursion):
     """Reads one function; `program` is what came out."""
 
     def lower(self, source: Source, arguments: dict[str, Value], params: list[Ref], active: list[bool]) -> Program:
@@ -77,7 +77,7 @@ class Lowerer(Expressions):
             body=self.block,
             results=leaves(value),
             active=active,
-            callees=self.callees,
+            callees=self.reachable(self.block),
             stores=self.stores,
         )
 
@@ -95,9 +95,9 @@ class Lowerer(Expressions):
             frame.env[RETURN], frame.env[DONE] = Static(None), FALSE
             self.sequence(node.body)
             done = frame.env[DONE]
-            if isinstance(done, Ref) and frame.env[RETURN] != Static(
-                None
-            ):  # each path has returned, or CPython would hand back None
+            if frame.env[RETURN] == Static(None):
+                return Static(None)
+            if isinstance(done, Ref):  # each path has returned, or CPython would hand back None
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
                 return Static(None)
@@ -238,6 +238,7 @@ class Lowerer(Expressions):
 
     def _do_Return(self, node: ast.Return) -> None:
         value: Value = Static(None) if node.value is None else self.kept(node.value)
+        self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
 

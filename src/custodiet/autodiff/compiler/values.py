@@ -80,7 +80,8 @@ class Closure:
     defaults: dict[str, Value] = field(default_factory=dict)
 
 
-Value = Ref | Const | Tup | Mapping | Static | RangeValue | Undefined | Guarded | Closure
+Value = Any
+"""Ref, Const, Lazy (`arrays`), Tup, Mapping, Static, RangeValue, Undefined, Guarded or Closure"""
 
 
 @dataclass
@@ -91,6 +92,8 @@ class Frame:
     env: dict[str, Value]
     parent: Frame | None = None
     depth: int = 0
+    home: Any = None
+    """the separately compiled function that it is a part of (`calls`); None for the one that was asked for"""
 
 
 def leaves(value: Value, line: int = 0) -> list[Operand]:

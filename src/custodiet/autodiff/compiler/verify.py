@@ -19,7 +19,7 @@ from custodiet.autodiff.rules.core import primal_of
 from custodiet.base.rng import numpy_rng
 from custodiet.errors import DifferentiationError
 
-__all__ = ["compare_values", "copied", "verify_gradient"]
+__all__ = ["close", "compare_values", "copied", "verify_gradient"]
 
 TAPE_LIMIT_S = 0.02
 """a program that takes CPython longer is not recorded: a tape of it would take a hundred times as long"""
@@ -68,7 +68,7 @@ def verify_gradient(
     record = reverse_call(f, given, {}, tuple(argnums), has_aux)
     theirs = [leaf for one in record.rebuild(record.back([1.0])) for leaf in flatten(one)[0]]
     for mine, other in zip(found, theirs, strict=True):
-        if not _close(mine, primal_of(other), GRADIENT_TOLERANCE):
+        if not close(mine, primal_of(other), GRADIENT_TOLERANCE):
             raise DifferentiationError(
                 f"the compiled derivative differs from the tape's at {where}",
                 expected=np.asarray(other).ravel()[:4].tolist(),
@@ -92,7 +92,7 @@ def copied(args: Sequence[Any]) -> tuple[Any, ...]:
 
 def compare_values(value: float, expected: float, where: str) -> None:
     """Raise where a compiled value is not CPython's."""
-    if not _close(value, expected, VALUE_TOLERANCE):
+    if not close(value, expected, VALUE_TOLERANCE):
         raise DifferentiationError(
             f"the compiled value differs from CPython's at {where}", expected=expected, got=value,
             hint='Use mode="trace", and report the program.',
@@ -103,7 +103,8 @@ def _value(result: Any, has_aux: bool) -> float:
     return float(result[0] if has_aux else result)
 
 
-def _close(mine: Any, other: Any, tolerance: float) -> bool:
+def close(mine: Any, other: Any, tolerance: float) -> bool:
+    """Whether two numbers or arrays agree, relative to the largest finite entry, and are infinite or NaN at the same places."""
     a, b = np.asarray(mine, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if a.shape != b.shape:
         return False
