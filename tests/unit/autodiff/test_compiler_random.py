@@ -388,7 +388,7 @@ def folder(tmp_path_factory):
 
 
 @settings(
-    max_examples=60, deadline=None, phases=[Phase.generate], derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=50, deadline=None, phases=[Phase.generate], derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(text=programs())
 def test_random_programs(folder, text):
@@ -405,12 +405,12 @@ def test_many_random_programs(folder, text):
 def test_most_random_programs_are_compiled(folder):
     rng = np.random.default_rng(5)
     reasons = []
-    for _ in range(20):
+    for _ in range(12):
         f = load(folder, Writer(lambda count: int(rng.integers(count))).program())
         told = explain(f, *copied(POINTS[0]))
         reasons.append(None if told.path == "compile" else told.reason)
     assert not any("the compiler failed" in one for one in reasons if one)
-    assert sum(one is None for one in reasons) >= 14, reasons
+    assert sum(one is None for one in reasons) >= 9, reasons
 
 
 # -- what random programs have found ---------------------------------------------------------------------------------------
