@@ -57,8 +57,6 @@ MAX_UNROLL = 64
 class Lowerer(Recursion):
     """Reads one function; `program` is what came out."""
 
-    entry_frame: Frame | None = None
-
     def lower(self, source: Source, arguments: dict[str, Value], params: list[Ref], active: list[bool]) -> Program:
         """Read the function with its parameters bound to `arguments`.
 
@@ -66,7 +64,7 @@ class Lowerer(Recursion):
             Declined: the first thing that is not understood.
         """
         try:
-            frame = self.entry_frame = Frame(source, dict(arguments))
+            frame = Frame(source, dict(arguments))
             value = self.run_body(frame, source.node)
         except Declined as declined:
             if declined.line and not declined.file:
@@ -246,7 +244,7 @@ class Lowerer(Recursion):
 
     def _refuse_int(self, value: Value, line: int) -> None:
         """What is differentiated is a float on every path, or the tape says that it is not."""
-        if self.frame is not self.entry_frame:
+        if self.frame.depth or self.context is not None:
             return
         first = value.items[0] if isinstance(value, Tup) and value.items else value
         if isinstance(first, Ref | Const) and first.type in ("i", "b"):
