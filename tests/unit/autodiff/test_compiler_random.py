@@ -396,7 +396,7 @@ def test_random_programs(folder, text):
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(text=programs())
 def test_many_random_programs(folder, text):
     run(folder, text)
