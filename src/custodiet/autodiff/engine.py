@@ -148,6 +148,11 @@ def finish_leaf(g: Any, x: Any) -> Any:
     return float(g)
 
 
+def _kept_apart(leaf: Any) -> Any:
+    """An array that the tape may refer to: the caller's own may be written, at the end of the call or before `back`."""
+    return leaf.copy() if isinstance(leaf, np.ndarray) and not traced(leaf) else leaf
+
+
 def _containers(args: Sequence[Any], given: Sequence[Any]) -> list[tuple[Any, Any, dict[Any, Any]]]:
     """Lists and dicts among arguments: the caller's, the one that the function gets, and what is in that now."""
     found: list[tuple[Any, Any, dict[Any, Any]]] = []
@@ -207,7 +212,7 @@ def reverse_call(
     arrays: list[tuple[Any, Any]] = []
     for k in argnums:
         own, structure = flatten_differentiable(args[k], argument_name(f, k))
-        lifted = [trace.lift(one) for one in own]
+        lifted = [trace.lift(_kept_apart(one)) for one in own]
         arrays += [(h, x) for h, x in zip(lifted, own, strict=True) if isinstance(x, np.ndarray) and not traced(x)]
         places += [one.i for one in lifted]
         leaves += [x.snapshot() if traced(x) and x._is_array_ else x for x in own]

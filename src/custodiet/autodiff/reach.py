@@ -221,7 +221,7 @@ class Reach:
         """A constant handle on a plain array; what is written into it is written into the array at the end."""
         found = self.made.get(id(array))
         if found is None:
-            found = TracedArray(array, 0, None)
+            found = TracedArray(array.copy(), 0, None)  # the tape may refer to it when the caller's has changed
             found.shared = True
             self.arrays.append((found, array))
             self._keep(array, found)

@@ -28,8 +28,8 @@ def copied(args):
     same = {id(one): place for place, one in reversed(list(enumerate(args)))}
     given = tuple(given[same[id(one)]] for one in args)  # an argument that is passed twice stays one
     for old, new in zip(args, given, strict=True):
-        if isinstance(old, np.ndarray) and not old.flags.writeable:
-            new.flags.writeable = False
+        if isinstance(old, np.ndarray) and not old.flags["W"]:
+            new.setflags(write=False)
     return given
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from custodiet.autodiff import explain, jvp, value_and_grad
+from custodiet.autodiff import explain, grad, jvp, value_and_grad, vjp
 from custodiet.autodiff.compiler.entry import CompiledGradient
 from custodiet.errors import DifferentiationError
-from tests.unit.autodiff.agreement import close, copied
+from tests.unit.autodiff.agreement import agree, close, copied
 
 NUMBERS = itertools.count()
 HEADER = """import math
@@ -58,6 +58,7 @@ class Writer:
         self.floats = ["x", "y", "s"]
         self.ints = ["n"]
         self.arrays = ["a", "b"]
+        self.whole = ["a", "b"]
         self.count = 0
         self.loops = 0
         self.in_loop = False
@@ -91,7 +92,7 @@ class Writer:
         )
 
     def expression(self, depth=2):
-        kind = self.choose(15 if depth else 5)
+        kind = self.choose(17 if depth else 5)
         if kind == 0:
             return self.number()
         if kind in (1, 2):
@@ -116,7 +117,21 @@ class Writer:
             return f"{self.pick(['max', 'min'])}({a}, {b})"
         if kind == 13:
             return f"({a} if {self.condition(depth - 1)} else {b})"
-        return f"mix({a}, {b}, {self.integer()})"
+        if kind == 14:
+            return f"mix({a}, {b}, {self.integer()})"
+        one, two = self.pick(self.whole), self.pick(self.whole)
+        if kind == 15:
+            return self.pick(
+                [
+                    f"0.3 * np.sum({one} * {two})",
+                    f"0.3 * ({one} @ {two})",
+                    f"np.mean({one} + {two})",
+                    f"sum(q * x for q in {one})",
+                    f"0.2 * np.sum(np.tanh({one}) * {two})",
+                ]
+            )
+        item = self.fresh("q")
+        return f"0.3 * sum([{item} * {self.pick(self.floats)} for {item} in {self.pick(self.arrays)}])"
 
     @staticmethod
     def squared(text):
@@ -141,10 +156,10 @@ class Writer:
         return f"{stem}{self.count}"
 
     def block(self, depth, size):
-        saved = [list(one) for one in (self.floats, self.ints, self.arrays)]
+        saved = [list(one) for one in (self.floats, self.ints, self.arrays, self.whole)]
         for _ in range(1 + self.choose(size)):
             self.statement(depth)
-        self.floats, self.ints, self.arrays = saved
+        self.floats, self.ints, self.arrays, self.whole = saved
 
     def assign(self, depth):
         known = [one for one in self.floats if one != "x"]
@@ -158,8 +173,10 @@ class Writer:
         return self.pick([f"math.tanh({text})", f"clip({text})", f"0.5 * math.sin({text}) + 0.25 * x"])
 
     def statement(self, depth):
-        kind = self.choose(18)
-        if kind <= 4:
+        kind = self.choose(22)
+        if kind > 17:
+            self.of_arrays(depth)
+        elif kind <= 4:
             self.assign(depth)
         elif kind == 5:
             self.line(depth, f"s {self.pick(['+=', '-='])} 0.3 * {self.damped(self.expression())}")
@@ -200,10 +217,42 @@ class Writer:
         else:
             self.assign(depth)
 
+    def of_arrays(self, depth):
+        """A statement about whole arrays."""
+        one, two, three = (self.pick(self.whole) for _ in range(3))
+        kind = self.choose(8)
+        if kind == 0:
+            self.line(depth, "a, b = b, a")
+        elif kind == 1:
+            name = self.fresh("u")
+            made = [
+                f"{one}.copy()",
+                f"0.5 * {one} * {two}",
+                f"np.tanh({one} - {two}) + {self.pick(self.floats)}",
+                f"np.sin({one})",
+                one,
+            ]
+            self.line(depth, f"{name} = {self.pick(made)}")
+            self.arrays.append(name)
+            self.whole.append(name)
+        elif kind == 2:
+            self.line(depth, f"{one}[1:] = 0.5 * {two}[:-1]")
+        elif kind == 3:
+            self.line(depth, f"{one}[:] = np.cos({two}) * 0.5 + 0.1 * {three}")
+        elif kind == 4:
+            self.line(depth, f"{one} {self.pick(['+=', '-='])} 0.1 * np.sin({two})")
+        elif kind == 5:
+            self.line(depth, f"{one} *= 0.5")
+        elif kind == 6:
+            self.line(depth, f"s = {self.damped(f's + np.sum({one} * {two})')}")
+        else:
+            self.line(depth, f"for p{depth}, q{depth} in zip({one}, {two}):")
+            self.line(depth + 1, f"s = {self.damped(f's * p{depth} + q{depth}')}")
+
     def loop(self, depth, counted):
         self.loops += 1
         outer, self.in_loop = self.in_loop, True
-        saved = [list(one) for one in (self.floats, self.ints, self.arrays)]
+        saved = [list(one) for one in (self.floats, self.ints, self.arrays, self.whole)]
         name = self.fresh("i")
         if counted:
             what = self.choose(4)
@@ -228,7 +277,7 @@ class Writer:
             self.ints.append(name)
             self.block(depth + 1, 4)
         self.in_loop = outer
-        self.floats, self.ints, self.arrays = saved
+        self.floats, self.ints, self.arrays, self.whole = saved
         if self.choose(3) == 0:
             self.line(depth, "else:")
             self.line(depth + 1, f"s = {self.damped(self.expression(1))}")
@@ -263,10 +312,11 @@ def load(folder, text):
 
 
 POINTS = [
-    (0.7, -0.4, np.array([0.3, -1.1, 0.8]), 4),
-    (-1.3, 0.9, np.array([1.2, 0.1, -0.6]), 7),
-    (0.2, 1.7, np.array([-0.5, 0.4, 2.1]), 0),
+    (0.71237, -0.42319, np.array([0.31873, -1.12921, 0.80191]), 4),
+    (-1.30117, 0.91139, np.array([1.21967, 0.10771, -0.61903]), 7),
+    (0.20533, 1.70729, np.array([-0.50893, 0.40163, 2.10499]), 0),
 ]
+"""irregular numbers: no program stands on a kink by accident"""
 
 
 def check(f, text, points=POINTS):
@@ -338,7 +388,7 @@ def folder(tmp_path_factory):
 
 
 @settings(
-    max_examples=60, deadline=None, phases=[Phase.generate], derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=50, deadline=None, phases=[Phase.generate], derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(text=programs())
 def test_random_programs(folder, text):
@@ -346,7 +396,7 @@ def test_random_programs(folder, text):
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(text=programs())
 def test_many_random_programs(folder, text):
     run(folder, text)
@@ -355,9 +405,69 @@ def test_many_random_programs(folder, text):
 def test_most_random_programs_are_compiled(folder):
     rng = np.random.default_rng(5)
     reasons = []
-    for _ in range(20):
+    for _ in range(12):
         f = load(folder, Writer(lambda count: int(rng.integers(count))).program())
         told = explain(f, *copied(POINTS[0]))
         reasons.append(None if told.path == "compile" else told.reason)
     assert not any("the compiler failed" in one for one in reasons if one)
-    assert sum(one is None for one in reasons) >= 14, reasons
+    assert sum(one is None for one in reasons) >= 9, reasons
+
+
+# -- what random programs have found ---------------------------------------------------------------------------------------
+
+
+def in_place_sine(a):
+    a -= 0.1 * np.sin(a)
+    return a[0] * a[1]
+
+
+def in_place_cosine(a):
+    a[:] = np.cos(a) * 0.5 + 0.1 * a
+    return a[0] * a[1]
+
+
+def product_then_store(a):
+    total = a @ a
+    a[0] = 2.0
+    return total * a[1] + a[0]
+
+
+def scattered(a, i, t):
+    a[i] += 0.3 * t
+    return a[i]
+
+
+def product_then_scatter(a):
+    b = np.zeros(2)
+    b[0] = a[1]
+    total = a @ b
+    return total + scattered(a, 0, a[1]) * a[0]
+
+
+@pytest.mark.parametrize("f", [in_place_sine, in_place_cosine, product_then_store, product_then_scatter])
+def test_argument_written_after_the_tape_has_used_it(f):
+    """The tape kept a reference to the caller's array and read it after the caller's array was written back."""
+    agree(f, np.array([0.3, 1.2]), differences=True)
+
+
+def test_vjp_of_an_array_that_changes_before_the_pull():
+    a = np.array([0.3, 1.2])
+    _, pull = vjp(lambda a: np.sum(np.sin(a)), a)
+    expected = np.cos(a)
+    a[:] = 0.0
+    np.testing.assert_allclose(pull(1.0)[0], expected)
+
+
+TABLE = np.array([0.3, 1.2])
+
+
+def test_global_array_written_after_the_tape_has_used_it():
+    def f(x):
+        y = np.sum(TABLE * x)
+        TABLE[:] = 7.0
+        return y
+
+    for mode in ("trace", "auto"):
+        TABLE[:] = 0.3, 1.2
+        assert grad(f, mode=mode)(2.0) == pytest.approx(1.5)
+        assert TABLE.tolist() == [7.0, 7.0]

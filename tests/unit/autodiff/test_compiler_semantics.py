@@ -1349,14 +1349,14 @@ def maybe_writes(a, w):
 
 def test_read_only_arrays():
     a = np.array([1.0, 3.0])
-    a.flags.writeable = False
+    a.setflags(write=False)
     agree(maybe_writes, a, 0, argnums=(0,), native=False)
     agree(weighted, a)
 
 
 def test_store_into_a_read_only_array_is_an_error():
     a = np.array([1.0, 3.0])
-    a.flags.writeable = False
+    a.setflags(write=False)
     for mode in ("compile", "auto", "trace"):
         with pytest.raises(ValueError, match="read-only"):
             grad(maybe_writes, mode=mode)(a, 1)
@@ -1878,3 +1878,38 @@ def test_cache_that_is_switched_off(tmp_path, monkeypatch):
     assert native_module.cache_folder() is None
     assert grad(power_3, mode="compile")(2.0) == pytest.approx(12.0)
     assert not list(tmp_path.iterdir())
+
+
+# -- dicts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_dicts_that_are_changed():
+    def put(d, x):
+        d["k"] = x * 2.0
+
+    def in_a_helper(x):
+        d = {"k": x}
+        put(d, x)
+        return d["k"] * x
+
+    def under_two_names(x):
+        d = {"a": x}
+        e = d
+        e["a"] = 3.0
+        return d["a"] * x
+
+    def local(x, c):
+        d = {"a": x}
+        if c > 0:
+            d["a"] = x * 3.0
+        return d["a"] * x
+
+    def given(x, d):
+        d["k"] = x * d["k"]
+        return d["k"] * x
+
+    agree(in_a_helper, 1.5, native=None, differences=True)
+    agree(under_two_names, 1.5, native=None, differences=True)
+    for c in (0, 1):
+        agree(local, 1.5, c, argnums=(0,), native=None, differences=True)
+    agree(given, 1.5, {"k": 2.0}, argnums=(0,), native=None)

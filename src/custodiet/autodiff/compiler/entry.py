@@ -300,7 +300,7 @@ class CompiledGradient:
         if isinstance(value, np.ndarray):
             if not stored:
                 return value if value.flags.c_contiguous and value.flags.aligned else np.ascontiguousarray(value)
-            if not value.flags.writeable:
+            if not value.flags["W"]:
                 raise Trapped
             array = np.array(value, order="C")
         else:

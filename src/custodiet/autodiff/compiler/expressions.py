@@ -237,7 +237,7 @@ class Expressions(Indexing):
             if not isinstance(key, ast.Constant):
                 raise Declined("a dict with computed keys", line=node.lineno)
             found[key.value] = self.kept(value)
-        return Mapping(found)
+        return Mapping(found, own=True)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Value:
         value = self.kept(node.value)
@@ -889,6 +889,9 @@ class Expressions(Indexing):
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
             raise Declined("arguments do not fit the function that is called", line=node.lineno)
+        for name, one in env.items():
+            if isinstance(one, Mapping) and one.own:
+                env[name] = Mapping(one.items, one.attributes)  # the caller has it too
         return env
 
     # -- comprehensions and builtins ------------------------------------------------------------------------------------

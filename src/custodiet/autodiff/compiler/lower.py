@@ -315,7 +315,10 @@ class Lowerer(Recursion):
             raise Declined("a key that is not known", line=target.lineno)
         if sum(one is table for one in self.frame.env.values()) > 1:
             raise Declined("a dict with two names is changed", line=target.lineno)
-        self.frame.env[target.value.id] = Mapping({**table.items, key.value: self.materialize(value, target.lineno)})
+        if not table.own:
+            raise Declined("a dict that the caller sees is changed", line=target.lineno)
+        items = {**table.items, key.value: self.materialize(value, target.lineno)}
+        self.frame.env[target.value.id] = Mapping(items, own=True)
         return True
 
     # -- branches -----------------------------------------------------------------------------------------------------

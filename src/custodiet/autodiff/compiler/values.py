@@ -38,6 +38,8 @@ class Mapping:
 
     items: dict[Any, Value]
     attributes: bool = False
+    own: bool = False
+    """made in this function, so that nobody else sees it changed"""
 
 
 @dataclass
@@ -122,7 +124,7 @@ def rebuild(value: Value, new: list[Operand]) -> Value:
     if isinstance(value, Tup):
         return Tup([rebuild(item, new) for item in value.items], value.is_list)
     if isinstance(value, Mapping):
-        return Mapping({key: rebuild(item, new) for key, item in value.items.items()}, value.attributes)
+        return Mapping({key: rebuild(item, new) for key, item in value.items.items()}, value.attributes, value.own)
     return value
 
 
