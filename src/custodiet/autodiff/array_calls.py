@@ -93,13 +93,27 @@ def _holds_traced(data: Any) -> bool:
     return traced(data)
 
 
+def is_complex(x: Any) -> bool:
+    """True for complex numbers and arrays."""
+    return type(x) is complex or getattr(getattr(x, "dtype", None), "kind", "") == "c"
+
+
+def _listed(x: Any) -> Any:
+    return array_of(x) if isinstance(x, (list, tuple)) else x
+
+
 def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A ufunc that met a traced value."""
-    if any(isinstance(one, (list, tuple)) for one in inputs):
-        inputs = tuple(array_of(one) if isinstance(one, (list, tuple)) else one for one in inputs)
     for one in inputs:
-        if isinstance(one, complex) or getattr(one, "dtype", None) in (np.complex64, np.complex128):
+        kind = type(one)
+        if kind is list or kind is tuple:
+            return array_ufunc(ufunc, method, tuple(_listed(x) for x in inputs), kwargs)
+        if kind is not TracedArray and is_complex(one):
             fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
+    if method == "__call__" and not kwargs:
+        rule = RULES.get(ufunc)
+        if rule is not None:
+            return apply(rule, inputs, kwargs)
     if method == "__call__":
         if ufunc in _TEST_UFUNCS:
             return ufunc(*(primal_of(one) for one in inputs), **plain_deep(kwargs))
@@ -160,9 +174,9 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def _any_in_trace(values: Any) -> bool:
-    if isinstance(values, (list, tuple)) and not traced(values):
-        return any(_any_in_trace(one) for one in values)
-    return traced(values) and values.t is not None
+    if traced(values):
+        return values.t is not None
+    return isinstance(values, (list, tuple)) and any(_any_in_trace(one) for one in values)
 
 
 def _like(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:

@@ -37,24 +37,56 @@ _READ_ONLY = frozenset({np.diagonal, np.diag, np.broadcast_to})
 class TracedArray:
     """An array in a trace, or a constant that may enter one; see the head of this file."""
 
-    __slots__ = ("__weakref__", "base", "cut", "i", "seen", "shared", "t", "v", "version")
+    __slots__ = ("__weakref__", "_i", "_t", "_v", "base", "cut", "seen", "shared", "version")
     _traced_ = True
     _is_array_ = True
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment] # as arrays
 
     def __init__(self, v: Any, i: Any, t: Any) -> None:
-        self.v = v
-        self.i = i
-        self.t = t
+        self._v = v
+        self._i = i
+        self._t = t
         self.base: TracedArray | None = None
         self.cut: Any = None
         self.seen = 0
         self.version = 0
         self.shared = False
 
+    @property
+    def v(self) -> Any:
+        """The value, one level further out."""
+        if self.base is not None:
+            self.sync()
+        return self._v
+
+    @v.setter
+    def v(self, value: Any) -> None:
+        self._v = value
+
+    @property
+    def i(self) -> Any:
+        """The place on the tape, or the tangent."""
+        if self.base is not None:
+            self.sync()
+        return self._i
+
+    @i.setter
+    def i(self, value: Any) -> None:
+        self._i = value
+
+    @property
+    def t(self) -> Any:
+        """The trace; None for a constant."""
+        if self.base is not None:
+            self.sync()
+        return self._t
+
+    @t.setter
+    def t(self, value: Any) -> None:
+        self._t = value
+
     def _value(self) -> Any:
-        self.sync()
         return self.v
 
     @property
@@ -68,9 +100,9 @@ class TracedArray:
             return
         base.sync()
         if base.version != self.seen:
-            kind, rule, args, kwargs = self.cut
-            again = base[args] if kind == "item" else apply(rule, (base, *args), dict(kwargs))
-            self.v, self.i, self.t, self.shared = again.v, again.i, again.t, again.shared
+            place, rule, args, kwargs = self.cut
+            again = base[args] if rule is None else apply(rule, (*args[:place], base, *args[place:]), dict(kwargs))
+            self._v, self._i, self._t, self.shared = again._v, again._i, again._t, again.shared
             self.seen = base.version
             self.version += 1
 
@@ -117,7 +149,7 @@ class TracedArray:
             if not out._is_array_:
                 return out
         if not is_advanced(key):
-            out.base, out.cut, out.seen = self, ("item", None, key, {}), self.version
+            out.base, out.cut, out.seen = self, (0, None, key, {}), self.version
         return out
 
     def __len__(self) -> int:
@@ -192,7 +224,7 @@ class TracedArray:
             return
         if type(value) is TracedArray:
             value.sync()
-            if value.base is self and value.cut[0] == "item" and _same_key(value.cut[2], key):
+            if value.base is self and value.cut[1] is None and _same_key(value.cut[2], key):
                 return  # a[k] += b has written through the view already
             value = value.snapshot() if value.t is not None else value.keep()
         self.unshare()
@@ -205,11 +237,11 @@ class TracedArray:
 
     def _write_back(self, changed: Any) -> None:
         """The array that this view shows becomes `changed`: tell the base."""
-        kind, rule, args, kwargs = self.cut
+        place, rule, args, kwargs = self.cut
         base: Any = self.base
-        if kind == "item":
+        if rule is None:
             base[args] = changed
-        elif rule.primal in _PERMUTATIONS:
+        elif rule.primal in _PERMUTATIONS and place == 0:
             base[...] = rule.vjps[0](changed, self, base, *args, **kwargs)
         elif rule.primal in _READ_ONLY:
             raise ValueError("assignment destination is read-only")
@@ -362,14 +394,18 @@ _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
 def _operator(ufunc: Any, swap: bool) -> Callable[[Any, Any], Any]:
+    rule_of = RULES.__getitem__
+
     def run(self: Any, other: Any) -> Any:
-        if other is None or isinstance(other, (str, dict)):
-            return NotImplemented
-        if isinstance(other, (list, tuple)):
-            other = calls.array_of(other)
-        if isinstance(other, complex) or getattr(other, "dtype", None) in (np.complex64, np.complex128):
+        kind = type(other)
+        if kind is not TracedArray and kind is not float and kind is not int and kind is not np.ndarray:
+            if other is None or isinstance(other, (str, dict)):
+                return NotImplemented
+            if isinstance(other, (list, tuple)):
+                other = calls.array_of(other)
+        if kind is not TracedArray and calls.is_complex(other):
             fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
-        return apply(RULES[ufunc], (other, self) if swap else (self, other), {})
+        return apply(rule_of(ufunc), (other, self) if swap else (self, other), {})
 
     return run
 
@@ -441,21 +477,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def link_view(result: Any, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def link_view(result: TracedArray, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Where NumPy returned a view of an operand, let the handle know its base."""
-    if type(result) is not TracedArray or result.base is not None:
-        return result
-    ground = primal_of(result)
-    if ground.base is None and rule.primal not in _PERMUTATIONS:
-        return result
+    ground = result._v
+    if type(ground) is not np.ndarray:
+        ground = primal_of(ground)
+    if result.base is not None or (ground.base is None and rule.primal not in _PERMUTATIONS):
+        return  # linked already, or it owns its memory
     for place, one in enumerate(args):
         if type(one) is TracedArray and np.may_share_memory(ground, primal_of(one)):
-            if place != 0:
-                result.v = result.v.copy()
-                return result
-            result.base, result.cut, result.seen = one, ("call", rule, args[1:], kwargs), one.version
-            return result
-    return result
+            rest = (*args[:place], *args[place + 1 :])
+            result.base, result.cut, result.seen = one, (place, rule, rest, kwargs), one.version
+            return
 
 
 from custodiet.autodiff import array_calls as calls  # noqa: E402 - it needs the class above

@@ -17,7 +17,7 @@ import numpy as np
 from custodiet.autodiff.core import top_of, traced
 from custodiet.autodiff.custom import call_on_tape, lower_nest
 from custodiet.autodiff.engine import reached, reverse_call
-from custodiet.autodiff.pytree import flatten, flatten_differentiable
+from custodiet.autodiff.pytree import flatten, flatten_differentiable, same_structure
 from custodiet.autodiff.tape import ReverseTrace
 from custodiet.errors import DifferentiationError
 
@@ -103,7 +103,9 @@ class _Loop:
         return state
 
     def tape(self, state: Any, k: int) -> Any:
-        return reverse_call(self.step, (k, state, *self.args), {}, (1, *(2 + j for j in self.moving)))
+        record = reverse_call(self.step, (k, state, *self.args), {}, (1, *(2 + j for j in self.moving)))
+        same_structure(flatten(state)[1], record.out_structure, "the state that step returned")
+        return record
 
     def until_tape(self, actions: Iterator[Action], stack: list[Any]) -> Any:
         """Follow the schedule up to the next taped step."""

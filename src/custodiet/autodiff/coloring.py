@@ -17,14 +17,14 @@ from custodiet.errors import DifferentiationError
 __all__ = ["color_columns", "recover", "seeds_of", "sparsity_of"]
 
 
-def sparsity_of(sparsity: Any, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
+def sparsity_of(sparsity: Any, shape: tuple[int, int]) -> Any:
     """A pattern as a csr matrix of ones.
 
     Args:
         sparsity: array, nested lists or scipy.sparse matrix; what is nonzero may be nonzero in the Jacobian.
         shape: (results, inputs).
     """
-    pattern = scipy.sparse.csr_matrix(sparsity, dtype=bool)
+    pattern: Any = scipy.sparse.csr_matrix(sparsity, dtype=bool)
     if pattern.shape != shape:
         raise DifferentiationError("sparsity does not fit the Jacobian", expected=shape, got=pattern.shape)
     pattern.eliminate_zeros()
@@ -32,7 +32,7 @@ def sparsity_of(sparsity: Any, shape: tuple[int, int]) -> scipy.sparse.csr_matri
     return pattern
 
 
-def color_columns(pattern: scipy.sparse.csr_matrix) -> NDArray[np.int64]:
+def color_columns(pattern: Any) -> NDArray[np.int64]:
     """A color per column, int64 of shape (columns,); columns of one color share no row."""
     rows, columns = pattern.tocsr(), pattern.tocsc()
     count = columns.shape[1]
@@ -55,9 +55,7 @@ def seeds_of(colors: NDArray[np.int64]) -> NDArray[np.float64]:
     return seeds
 
 
-def recover(
-    pattern: scipy.sparse.csr_matrix, colors: NDArray[np.int64], compressed: NDArray[Any]
-) -> scipy.sparse.csr_matrix:
+def recover(pattern: Any, colors: NDArray[np.int64], compressed: NDArray[Any]) -> Any:
     """The Jacobian from its compressed columns.
 
     Args:

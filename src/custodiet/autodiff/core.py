@@ -120,7 +120,8 @@ def apply(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = constant(rule.primal(*plain(args), **kwargs))
     else:
         result = top.process(rule, args, kwargs)
-    result = link_view(result, rule, args, kwargs)
+    if hasattr(type(result), "_traced_") and result._is_array_:
+        link_view(result, rule, args, kwargs)
     if out is not None:
         target = out[0] if isinstance(out, tuple) else out
         if not traced(target):

@@ -79,7 +79,7 @@ class custom_vjp:
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
-        self.f = f
+        self.f = _reaching(f)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
         functools.update_wrapper(self, f)
@@ -144,7 +144,7 @@ class custom_jvp:
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
-        self.f = f
+        self.f = _reaching(f)
         self.rule: Callable[..., Any] | None = None
         functools.update_wrapper(self, f)
 
@@ -204,6 +204,17 @@ class custom_jvp:
         columns = moved[0] if top.width is None else [np.stack(c) for c in zip(*moved, strict=True)]
         made = [top.wrap(o, t) if is_float_leaf(o) else o for o, t in zip(outs, columns, strict=True)]
         return out_structure.build(made)
+
+
+def _reaching(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, traced into where it is called with traced values from inside a rule."""
+
+    @functools.wraps(f, updated=())
+    def run(*args: Any, **kwargs: Any) -> Any:
+        moving = any(map(traced, flatten((args, kwargs))[0]))
+        return reached(f, args, kwargs) if moving else f(*args, **kwargs)
+
+    return run
 
 
 def _zero(x: Any) -> Any:

@@ -49,12 +49,25 @@ unary("exp exp2 expm1 log log2 log10 log1p sqrt cbrt square reciprocal sin cos t
       "arcsinh arctanh absolute fabs deg2rad radians rad2deg degrees negative positive conjugate sinc", V, V[1:3, None])  # fmt: skip
 unary("arccosh", W)
 unary("sign floor ceil rint trunc real imag real_if_close round fix nan_to_num", M)
-for _name in "add subtract multiply divide maximum minimum fmax fmin hypot arctan2 logaddexp logaddexp2".split():
+for _name in [
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "hypot",
+    "arctan2",
+    "logaddexp",
+    "logaddexp2",
+]:
     _u = getattr(np, _name)
     case(_u, lambda x, y, u=_u: u(x, y), M, W)
     case(_u, lambda x, y, u=_u: u(x, y), M[:, :1], N[:, 0])
     case(_u, lambda x, y, u=_u: u(x, y), 0.7, W)
-for _name in "power float_power remainder fmod floor_divide copysign".split():
+for _name in ["power", "float_power", "remainder", "fmod", "floor_divide", "copysign"]:
     _u = getattr(np, _name)
     case(_u, lambda x, y, u=_u: u(x, y), N[:, 0] + 1.0, W[:2, None])
 case(np.ldexp, lambda x: np.ldexp(x, np.array([1, 2, -1, 0])), V)
@@ -169,13 +182,16 @@ case(sp.softmax, lambda x: sp.softmax(x, axis=1), M)
 case(sp.log_softmax, lambda x: sp.log_softmax(x, axis=0), M)
 case(cast, lambda x: x.astype(np.longdouble), V)
 
-for _name in ("sin cos tan asin acos atan sinh cosh tanh asinh atanh exp exp2 expm1 log log2 log10 log1p sqrt cbrt fabs "
-              "erf erfc lgamma gamma degrees radians").split():  # fmt: skip
+MATH_NAMES = """
+sin cos tan asin acos atan sinh cosh tanh asinh atanh exp exp2 expm1
+log log2 log10 log1p sqrt cbrt fabs erf erfc lgamma gamma degrees radians
+"""
+for _name in MATH_NAMES.split():
     _g = getattr(math, _name)
     case(_g, lambda x, g=_g: g(x) * 1.0, 0.6)
 case(math.acosh, lambda x: math.acosh(x), 1.6)
 case(math.log, lambda x, b: math.log(x, b), 0.6, 1.7)
-for _name in "pow atan2 hypot fmod remainder copysign".split():
+for _name in ["pow", "atan2", "hypot", "fmod", "remainder", "copysign"]:
     _g = getattr(math, _name)
     case(_g, lambda x, y, g=_g: g(x, y), 1.6, 0.7)
 case(math.hypot, lambda x, y, z: math.hypot(x, y, z), 1.6, 0.7, -0.3)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from custodiet.autodiff.compiler.adjoint_calls import Facts, settle
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import (
     Accumulate,
@@ -27,6 +28,7 @@ from custodiet.autodiff.compiler.ir import (
     If,
     Load,
     Loop,
+    MatMul,
     Op,
     Operand,
     Program,
@@ -39,6 +41,7 @@ from custodiet.autodiff.compiler.ir import (
     ShadowAdd,
     Stmt,
     Store,
+    Update,
     View,
     uses,
 )
@@ -58,12 +61,14 @@ class Reversed:
         seeds: per result the name of its incoming adjoint, None where it has none.
         gradients: per parameter the name of its adjoint; None where it has none. That of an array lies in memory.
         active: names that depend on the differentiated parameters.
+        callees: the functions that it calls, with theirs.
     """
 
     def __init__(
         self, program: Program, reverse: Block, seeds: list[Ref | None], gradients: list[Ref | None], active: set[str]
     ) -> None:
         self.program, self.reverse, self.seeds, self.gradients, self.active = program, reverse, seeds, gradients, active
+        self.callees: dict[str, Reversed] = {}
 
 
 def adjoint_of(ref: Ref) -> Ref:
@@ -77,7 +82,15 @@ def reverse_program(program: Program) -> Reversed:
     Raises:
         Declined: an operation on active values has no derivative rule.
     """
-    sweep = Sweep(program)
+    facts = settle(program, Sweep)
+    found = _reverse_one(program, facts)
+    found.callees = {name: _reverse_one(one, facts) for name, one in program.callees.items()}
+    return found
+
+
+def _reverse_one(program: Program, facts: Facts) -> Reversed:
+    sweep = Sweep(program, facts)
+    program.stores |= {ref.name for ref in program.params if sweep.base(ref) in sweep.written}
     reverse: Block = []
     zeroed: list[Ref] = [*_defined(program.body)]
     zeroed += [ref for ref in program.params if ref.type == "f"]
@@ -136,14 +149,17 @@ def _defined(block: Block, *, into_loops: bool = False) -> Iterator[Ref]:
 
 
 class Sweep:
-    """Which names depend on the parameters, and the adjoint statements of each statement."""
+    """What depends on what in a program, and its reverse sweep."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, facts: Facts) -> None:
+        self.program, self.facts = program, facts
         self.numbers = itertools.count()
         self.alias: dict[str, str] = {}
         self._find_aliases(program.body)
-        self.written = {self.base(stmt.arr) for stmt in walk(program.body) if isinstance(stmt, Store)}
+        self.written = {
+            self.base(stmt.arr) for stmt in walk(program.body) if isinstance(stmt, Store) and not stmt.initial
+        }
+        facts.spread_written(program, self.base, self.written)
         self.active = self._find_active()
 
     # -- analysis -----------------------------------------------------------------------------------------------------
@@ -166,6 +182,16 @@ class Sweep:
                 self._join(stmt.dst, stmt.arr)
             elif isinstance(stmt, Copy):
                 self._join(stmt.dst, stmt.src)
+            elif isinstance(stmt, Call):  # what is returned may be what was handed over
+                for dtype in "fi":
+                    arrays = [
+                        one
+                        for one in (*stmt.dsts, *stmt.args)
+                        if isinstance(one, Ref) and isinstance(one.type, Arr) and one.type.dtype == dtype
+                    ]
+                    if any(one in stmt.dsts for one in arrays):
+                        for one in arrays[1:]:
+                            self._join(arrays[0], one)
             elif isinstance(stmt, Loop):
                 for header in stmt.headers:
                     for other in (header.init, header.latch):
@@ -183,6 +209,7 @@ class Sweep:
             size = len(active)
             for stmt in walk(program.body):
                 self._spread(stmt, active)
+            self.facts.spread_own(program, self.base, active)
         names = {
             ref.name for ref in [*program.params, *_defined(program.body, into_loops=True)] if isinstance(ref.type, Arr)
         }
@@ -202,8 +229,12 @@ class Sweep:
                 active.add(stmt.dst.name)
         elif isinstance(stmt, Load) and self.base(stmt.arr) in active and stmt.dst.type == "f":
             active.add(stmt.dst.name)
-        elif isinstance(stmt, Store) and on(stmt.src):
+        elif isinstance(stmt, Store | Update) and on(stmt.src):
             active.add(self.base(stmt.arr))
+        elif isinstance(stmt, MatMul) and (self.base(stmt.a) in active or self.base(stmt.b) in active):
+            active.add(self.base(stmt.dst))
+        elif isinstance(stmt, Call):
+            self.facts.spread_call(stmt, self.base, active)
         elif isinstance(stmt, Loop):
             for header in stmt.headers:
                 if header.var.type == "f" and (on(header.init) or on(header.latch)):
@@ -233,7 +264,10 @@ class Sweep:
             if stmt.arr.name not in self.active:
                 return []
             taken = self._temp()
-            out: Block = [ShadowAdd(stmt.arr, stmt.index, take=taken)]
+            once = stmt.initial  # nobody asks for the adjoint of what was there before
+            out: Block = [
+                ShadowAdd(stmt.arr, stmt.index, peek=taken) if once else ShadowAdd(stmt.arr, stmt.index, take=taken)
+            ]
             if self.is_active(stmt.src):
                 out.append(Accumulate(adjoint_of(stmt.src), taken))  # type: ignore[arg-type]
             return out
@@ -242,9 +276,62 @@ class Sweep:
             return [If(stmt.cond, then, orelse, line=stmt.line)] if then or orelse else []
         if isinstance(stmt, Loop):
             return self._reversed_loop(stmt)
+        if isinstance(stmt, MatMul):
+            return self._reversed_product(stmt)
+        if isinstance(stmt, Update):
+            if not self.is_active(stmt.src):
+                return []
+            part = self._temp()
+            out = [ShadowAdd(stmt.arr, stmt.index, peek=part)]
+            if stmt.negative:
+                part = self._emit(out, "fneg", part)
+            return [*out, Accumulate(adjoint_of(stmt.src), part)]  # type: ignore[arg-type]
         if isinstance(stmt, Call):
-            raise Declined("recursion has no compiled derivative", line=stmt.line)
+            return self._reversed_call(stmt)
         return []
+
+    def _reversed_product(self, stmt: MatMul) -> Block:
+        """A += g op(b)^T and b += op(a)^T g, each the other way round where the factor was transposed."""
+        if stmt.dst.name not in self.active:
+            return []
+        for factor in (stmt.a, stmt.b):
+            if self.base(factor) in self.written:
+                raise Declined("a product of an array that is written", line=stmt.line)
+        out: Block = []
+        g, a, b, ta, tb = stmt.dst, stmt.a, stmt.b, stmt.transpose_a, stmt.transpose_b
+        m, n, k = stmt.sizes
+        if a.name in self.active:
+            part = (
+                MatMul(a, g, b, False, not tb, (m, k, n), "ssp")
+                if not ta
+                else MatMul(a, b, g, tb, True, (k, m, n), "sps")
+            )
+            out.append(replace(part, add=True, line=stmt.line))
+        if b.name in self.active:
+            part = (
+                MatMul(b, a, g, not ta, False, (k, n, m), "sps")
+                if not tb
+                else MatMul(b, g, a, True, ta, (n, k, m), "ssp")
+            )
+            out.append(replace(part, add=True, line=stmt.line))
+        return out
+
+    def _reversed_call(self, stmt: Call) -> Block:
+        """The reverse function takes the adjoints of active results and the record, and gives those of active floats."""
+        callee = self.facts.programs[stmt.function]
+        if not any(callee.active):
+            return []
+        results = self.facts.results[stmt.function]
+        seeds = tuple(adjoint_of(dst) for dst, on in zip(stmt.dsts, results, strict=False) if on and dst.type == "f")
+        out: Block = []
+        dsts: list[Ref] = []
+        for param, wanted, arg in zip(callee.params, callee.active, stmt.args, strict=True):
+            if wanted and param.type == "f":
+                dsts.append(self._temp())
+                if self.is_active(arg):
+                    out.append(Accumulate(adjoint_of(arg), dsts[-1]))  # type: ignore[arg-type]
+        call = Call(tuple(dsts), stmt.function, (stmt.dsts[-1],), seeds, line=stmt.line, back=True)
+        return [call, *out]
 
     def _temp(self) -> Ref:
         return Ref(f"d.{next(self.numbers)}", "f")
@@ -411,6 +498,9 @@ def _read_by(stmt: Stmt) -> Iterator[Ref]:
             yield stmt.cond
     elif isinstance(stmt, ReverseLoop):
         yield stmt.loop.count
+    elif isinstance(stmt, MatMul):
+        yield from (stmt.dst, stmt.a, stmt.b)
+        yield from (one for one in stmt.sizes if isinstance(one, Ref))
     elif isinstance(stmt, ShadowAdd):
         yield stmt.arr
         yield from (one for one in (*stmt.index, stmt.src) if isinstance(one, Ref))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
 from custodiet.autodiff.compiler.frontend import Declined, Source, free_value, source_of
-from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
+from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
 from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
 
 __all__ = [
@@ -48,7 +49,7 @@ def kind_of(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.char, value.ndim)
+        return (value.dtype.char, value.ndim, *[size == 1 for size in value.shape])
     if kind is tuple:
         return ("t", *map(kind_of, value))
     if kind is list:
@@ -79,6 +80,7 @@ class Parameters:
     def __init__(self) -> None:
         self.refs: list[Ref] = []
         self.wanted: list[bool] = []
+        self.shapes: list[tuple[int, ...] | None] = []
 
     def bind(self, name: str, value: Any, wanted: bool) -> Value:
         """The compiler's view of an argument."""
@@ -93,7 +95,10 @@ class Parameters:
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
             return self._leaf(
-                name, Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim), wanted and value.dtype == FLOAT_DTYPE
+                name,
+                Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim),
+                wanted and value.dtype == FLOAT_DTYPE,
+                value.shape,
             )
         if isinstance(value, tuple | list):
             items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
@@ -112,9 +117,19 @@ class Parameters:
             return Mapping(parts, attributes=True)
         return Static(value)
 
-    def _leaf(self, name: str, kind: Any, wanted: bool) -> Ref:
+    def tell_lengths(self, lowerer: Lowerer) -> None:
+        """Lengths of the arrays so far: those of 1 are known, the others are read once."""
+        for ref, shape in zip(self.refs, self.shapes, strict=True):
+            if isinstance(ref.type, Arr) and shape is not None:
+                dims: list[Operand] = [
+                    Const(1) if one == 1 else lowerer.dim(ref, axis) for axis, one in enumerate(shape)
+                ]
+                lowerer.known_dims[ref.name] = dims
+
+    def _leaf(self, name: str, kind: Any, wanted: bool, shape: tuple[int, ...] | None = None) -> Ref:
         clean = "".join(char if char.isalnum() else "_" for char in name)
         ref = Ref(f"{clean}_in{len(self.refs)}", kind)
+        self.shapes.append(shape)
         self.refs.append(ref)
         self.wanted.append(wanted)
         return ref
@@ -176,7 +191,7 @@ class CompiledGradient:
         reversed_: Reversed,
         result: Value,
         argnums: Sequence[int],
-        free: list[tuple[Any, str]],
+        free: list[tuple[Any, Any]],
         statics: list[tuple[Any, str, Any]],
         *,
         file: str,
@@ -199,11 +214,13 @@ class CompiledGradient:
             formats.append(
                 "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
             )
-        self._pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        self._limited = bool(program.callees)
+        limits = "qq" if self._limited else ""
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds) + limits).pack
         num_out = (
             len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
         )
-        self._out = ctypes.c_double * max(1, num_out)
+        self.out_type = ctypes.c_double * max(1, num_out)
         self._shadowed = [isinstance(ref.type, Arr) and ref.name in reversed_.active for ref in program.params]
         self._stored = [ref.name in program.stores for ref in program.params]
 
@@ -214,8 +231,12 @@ class CompiledGradient:
         except KeyError:
             return False
 
-    def __call__(self, args: Sequence[Any]) -> tuple[Any, list[Any], int]:
+    def __call__(self, args: Sequence[Any], *, deep: bool = False) -> tuple[Any, list[Any], int]:
         """Run it.
+
+        Args:
+            args: the function's arguments.
+            deep: this thread has a large stack, for deep recursion.
 
         Returns:
             The result; gradients of `argnums`, each in its argument's structure; bits of the basic blocks entered.
@@ -226,7 +247,7 @@ class CompiledGradient:
         given: list[Any] = []
         for one in args:
             flatten_argument(one, kind_of(one), given)
-        given += [free_value(function, name) for function, name in self.free]
+        given += [name if function is None else free_value(function, name) for function, name in self.free]
         words: list[Any] = []
         shadows: list[Any] = []
         keep: list[Any] = []
@@ -243,8 +264,11 @@ class CompiledGradient:
             keep.append(array)
         if copies:
             self.refuse_aliases(given)
-        out = self._out()
-        if self.native.call(self._pack(*words, *self.seeds), out):
+        out = self.out_type()
+        status = self.native.call(self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ())), out)
+        if status == STACK_TOO_SMALL and not deep:
+            return on_large_stack(lambda: self(args, deep=True))
+        if status:
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy
@@ -359,7 +383,7 @@ def compile_gradient(
 
 def read_program(
     function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
-) -> tuple[Source, Lowerer, Program, list[tuple[Any, str]]]:
+) -> tuple[Source, Lowerer, Program, list[tuple[Any, Any]]]:
     """A function's source, its lowerer with the kind of its result, its program, and the free names that it reads.
 
     Raises:
@@ -369,24 +393,55 @@ def read_program(
     names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
     if source.node.args.vararg or source.node.args.kwarg:
         raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
+    read = _read(source, names, args, argnums, frozenset())
+    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
+    copied = written & read.lowerer.view_sites.keys()
+    if copied:
+        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+    snapshots = written & read.lowerer.product_sites
+    if snapshots:
+        read = _read(source, names, args, argnums, frozenset(snapshots))
+    return source, read.lowerer, read.program, read.free
+
+
+@dataclasses.dataclass
+class _Read:
+    """One reading of a function."""
+
+    program: Program
+    lowerer: Lowerer
+    free: list[tuple[Any, Any]]
+
+
+def _read(
+    source: Source, names: list[str], args: Sequence[Any], argnums: Sequence[int], snapshots: frozenset[str]
+) -> _Read:
     parameters = Parameters()
     lowerer = Lowerer()
+    lowerer.snapshot_sites = snapshots
     arguments: dict[str, Value] = {
         name: parameters.bind(name, value, place in argnums)
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
     _bind_defaults(source.function, names, len(args), arguments, lowerer)
-    free: list[tuple[Any, str]] = []
+    free: list[tuple[Any, Any]] = []
 
     def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
         free.append((owner, name))
         return parameters.bind(f"free_{name}", value, False)
 
-    lowerer.read_free = read_free
+    def read_constant(value: NDArray[Any]) -> Value:
+        free.append((None, value))
+        ref = parameters.bind(f"constant_{len(free)}", np.ascontiguousarray(value), False)
+        return ref
+
+    lowerer.read_free, lowerer.read_constant = read_free, read_constant
     lowerer.active_nodes.append(source.node)
+    parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
-    return source, lowerer, program, free
+    return _Read(program, lowerer, free)
 
 
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:

@@ -6,19 +6,22 @@ import ast
 import builtins
 import itertools
 import math
+import operator
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.composites import COMPOSITES
 from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
+from custodiet.autodiff.compiler.indexing import Indexing
 from custodiet.autodiff.compiler.ir import (
     Alloc,
     Arr,
     Block,
     Const,
-    Dim,
     Load,
     Op,
     Operand,
@@ -30,7 +33,15 @@ from custodiet.autodiff.compiler.ir import (
     Type,
     View,
 )
-from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
+from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS, items_to_array
+from custodiet.autodiff.compiler.operations import (
+    BOOL_BINARY,
+    COMPARISONS,
+    FLOAT_BINARY,
+    INT_BINARY,
+    SCALAR_CALLS,
+    result_type,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -47,6 +58,7 @@ from custodiet.autodiff.compiler.values import (
 __all__ = ["Expressions"]
 
 MAX_DEPTH = 40
+MAX_KNOWN_ROUNDS = 32
 ALLOCATORS: dict[Any, float | None] = {
     np.zeros: 0.0,
     np.ones: 1.0,
@@ -59,7 +71,7 @@ ALLOCATORS[np.full] = None
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
-class Expressions:
+class Expressions(Indexing):
     """The half of the lowerer that reads expressions."""
 
     frame: Frame
@@ -71,8 +83,17 @@ class Expressions:
         self.callees: dict[str, Program] = {}
         self.stores: set[str] = set()
         self.views: dict[str, str] = {}
+        self.known_dims: dict[str, list[Operand]] = {}
+        self.sites: dict[str, str] = {}
+        self.snapshot_sites: frozenset[str] = frozenset()
+        self.product_sites: set[str] = set()
+        self.view_sites: dict[str, int] = {}
+        self.new_products: set[str] = set()
+        """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
+        self.context: Any = None
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
+        self.read_constant: Callable[[Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
         self.line = 0
         self.result: Value = Static(None)
@@ -135,7 +156,7 @@ class Expressions:
         frame: Frame | None = self.frame
         while frame is not None:
             if name in frame.env:
-                value = frame.env[name]
+                value = frame.env[name] if frame.home is self.context else self.captured(frame, name, line)
                 if isinstance(value, Undefined):
                     raise Declined(value.reason, line=line)
                 if isinstance(value, Guarded):
@@ -159,9 +180,13 @@ class Expressions:
             key = (id(frame.source.function), name)
             if key not in self.free_inputs:
                 self.free_inputs[key] = self.read_free(frame.source.function, name, value)
-            return self.free_inputs[key]
+            return self.captured(None, key, line)
         self.statics.append((frame.source.function, name, value))
         return self.static(value, line)
+
+    def captured(self, frame: Frame | None, name: Any, line: int) -> Value:
+        """A name of an enclosing function that is compiled apart; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def static(self, value: Any, line: int) -> Value:
         """A Python object that was found, not computed."""
@@ -193,21 +218,28 @@ class Expressions:
         return self.read(node.id, node.lineno)
 
     def _tuple(self, node: ast.Tuple) -> Value:
-        return Tup([self.value(one) for one in node.elts])
+        return Tup([self.kept(one) for one in node.elts])
+
+    def kept(self, node: ast.expr) -> Value:
+        """An expression's value as something that has a name: arrays are computed."""
+        value = self.materialize(self.value(node), node.lineno)
+        if isinstance(value, Ref):
+            self.new_products.discard(value.name)
+        return value
 
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.value(one) for one in node.elts])
+        return Tup([self.kept(one) for one in node.elts])
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if not isinstance(key, ast.Constant):
                 raise Declined("a dict with computed keys", line=node.lineno)
-            found[key.value] = self.value(value)
+            found[key.value] = self.kept(value)
         return Mapping(found)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Value:
-        value = self.value(node.value)
+        value = self.kept(node.value)
         self.frame.env[node.target.id] = value
         return value
 
@@ -231,11 +263,14 @@ class Expressions:
     def _unaryop(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
             return self.op("not", self.truth(node.operand))
-        value = self.scalar(self.value(node.operand), node.lineno)
+        given = self.value(node.operand)
         if isinstance(node.op, ast.UAdd):
-            return value
+            return given
         if not isinstance(node.op, ast.USub):
-            raise Declined("bitwise inversion", line=node.lineno)
+            return self.op("ixor", self.integer(given, node.lineno), Const(-1))
+        if isinstance(given, Lazy) or is_array(given):
+            return self.elementwise([given], lambda a: self.op("fneg", self.as_float(a, node.lineno)), "f", node.lineno)
+        value = self.scalar(given, node.lineno)
         if value.type == "b":
             value = self.op("btoi", value)
         return self.op("fneg" if value.type == "f" else "ineg", value)
@@ -246,7 +281,19 @@ class Expressions:
             return self._repeated(left, right, node.lineno)
         if isinstance(node.op, ast.Add) and isinstance(left, Tup) and isinstance(right, Tup):
             return Tup([*left.items, *right.items])
+        if isinstance(node.op, ast.MatMult):
+            product = self.matmul(left, right, node.lineno)
+            if is_array(product):
+                self.new_products.add(product.name)
+            return product
         return self.binary(node.op, left, right, node.lineno)
+
+    @staticmethod
+    def _is_int(value: Value) -> bool:
+        if isinstance(value, Lazy):
+            return value.dtype == "i"
+        kind = value.type if isinstance(value, Ref | Const) else None
+        return kind == "i" or (isinstance(kind, Arr) and kind.dtype == "i")
 
     def _repeated(self, left: Value, right: Value, line: int) -> Value:
         """`[0.0] * n`: an array of floats."""
@@ -260,20 +307,32 @@ class Expressions:
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
-        dst = self.fresh(name, Arr("f", len(shape)))
-        self.emit(Alloc(dst, shape, fill if isinstance(fill, Const) else Const(0.0), line=line))
-        if not isinstance(fill, Const):
-            if len(shape) != 1:
-                raise Declined("a matrix filled with a computed number", line=line)
-            self.counted(shape[0], lambda counter: self.store(dst, (counter,), fill, line), line)
+        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0))
+        if fill != Const(0.0):
+            self.nest(shape, lambda index: self.emit(Store(dst, index, fill, line=line, initial=True)), line)
         return dst
 
-    def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Operand:
-        """An arithmetic operation on numbers."""
+    def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Any:
+        """An arithmetic operation on numbers or arrays."""
         self.line = line
+        if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
+            if isinstance(kind, ast.Add | ast.Sub):
+                for product, other in ((left, right), (right, left)):
+                    fresh = isinstance(product, Ref) and product.name in self.new_products
+                    if fresh and (isinstance(kind, ast.Add) or product is left):
+                        self.new_products.discard(product.name)
+                        found = self.updated_product(product, other, isinstance(kind, ast.Sub), line)
+                        if found is not None:
+                            return found
+            ints = isinstance(kind, ast.Add | ast.Sub | ast.Mult) and all(map(self._is_int, (left, right)))
+            return self.elementwise(
+                [left, right], lambda a, b: self.binary(kind, a, b, line), "i" if ints else "f", line
+            )
         a, b = self.scalar(left, line), self.scalar(right, line)
-        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         name = type(kind).__name__
+        if a.type == b.type == "b" and name in BOOL_BINARY:
+            return self.op(BOOL_BINARY[name], a, b)
+        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if name == "Pow":
             return self._power(a, b, line)
         if name in INT_BINARY and a.type == b.type == "i":
@@ -310,6 +369,8 @@ class Expressions:
         name = COMPARISONS.get(type(kind).__name__)
         if name is None:
             raise Declined("a membership test", line=line)
+        if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
+            return self.elementwise([left, right], lambda a, b: self._comparison(kind, a, b, line), "b", line)  # type: ignore[return-value]
         a, b = self.scalar(left, line), self.scalar(right, line)
         a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if a.type == b.type == "i":
@@ -389,9 +450,12 @@ class Expressions:
     # -- arrays -------------------------------------------------------------------------------------------------------
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        owner = self.value(node.value)
-        if isinstance(owner, Ref) and isinstance(owner.type, Arr):
-            return self._array_attribute(owner, node)
+        return self.attribute(self.value(node.value), node)
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        """``owner.name``."""
+        if isinstance(owner, Lazy) or is_array(owner):
+            return self._array_attribute(owner, node)  # type: ignore[arg-type]
         if isinstance(owner, Mapping) and owner.attributes:
             if node.attr not in owner.items:
                 raise Declined(f"attribute {node.attr} is no field", line=node.lineno)
@@ -403,26 +467,17 @@ class Expressions:
                 raise Declined(f"{node.attr} is not there", line=node.lineno) from None
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
 
-    def _array_attribute(self, owner: Ref, node: ast.Attribute) -> Value:
-        kind = owner.type
-        if not isinstance(kind, Arr):
-            raise Declined("an attribute of a number", line=node.lineno)
+    def _array_attribute(self, owner: Ref | Lazy, node: ast.Attribute) -> Value:
+        dims = self.dims(owner)
         if node.attr == "shape":
-            return Tup([self.dim(owner, axis) for axis in range(kind.ndim)])
+            return Tup(list(dims))
         if node.attr == "size":
-            found: Operand = Const(1)
-            for axis in range(kind.ndim):
-                found = self.op("imul", found, self.dim(owner, axis))
-            return found
+            return self._count(dims)
         if node.attr == "ndim":
-            return Const(kind.ndim)
+            return Const(len(dims))
+        if node.attr == "T":
+            return self.transposed(owner, node.lineno)
         raise Declined(f"`.{node.attr}` of an array", line=node.lineno)
-
-    def dim(self, array: Ref, axis: int) -> Operand:
-        """Length along an axis."""
-        dst = self.fresh("len", "i")
-        self.emit(Dim(dst, array, axis))
-        return dst
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
@@ -434,8 +489,8 @@ class Expressions:
             if known not in owner.items:
                 raise Declined("a key that is not known", line=node.lineno)
             return owner.items[known]
-        if isinstance(owner, Ref) and isinstance(owner.type, Arr):
-            return self._array_item(owner, node)
+        if isinstance(owner, Lazy) or is_array(owner):
+            return self.item(owner, node)  # type: ignore[arg-type]
         raise Declined("a subscript of something else than an array", line=node.lineno)
 
     def _tuple_item(self, owner: Tup, node: ast.Subscript) -> Value:
@@ -448,70 +503,14 @@ class Expressions:
                 return Tup(owner.items[slice(*(None if one is None else int(one.value) for one in parts))])  # type: ignore[union-attr]
             raise Declined("a computed slice of a tuple", line=node.lineno)
         index = self.value(node.slice)
+        if isinstance(index, Ref) and all(isinstance(one, Ref | Const) and not is_array(one) for one in owner.items):
+            return self.load(items_to_array(self, owner, node.lineno), (self.integer(index, node.lineno),), node.lineno)
         if not isinstance(index, Const):
             raise Declined("a tuple or list of known length is indexed by a variable", line=node.lineno)
         try:
             return owner.items[int(index.value)]
         except IndexError:
             raise Declined("an index beyond a tuple", line=node.lineno) from None
-
-    def element(self, node: ast.Subscript) -> tuple[Ref, tuple[Operand, ...]]:
-        """Array and full index of a subscript that is written to."""
-        owner = self.value(node.value)
-        if not (isinstance(owner, Ref) and isinstance(owner.type, Arr)):
-            raise Declined("an element of something else than an array is written", line=node.lineno)
-        index = self._index(node)
-        if len(index) != owner.type.ndim:
-            raise Declined("a whole row or slice is written", line=node.lineno)
-        return owner, index
-
-    def _index(self, node: ast.Subscript) -> tuple[Operand, ...]:
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if any(isinstance(one, ast.Slice) for one in parts):
-            raise Declined("a slice together with other indices, or written to", line=node.lineno)
-        found: list[Operand] = []
-        for one in parts:
-            value = self.value(one)
-            if isinstance(value, Tup):
-                found += [self.integer(item, node.lineno) for item in value.items]
-            else:
-                found.append(self.integer(value, node.lineno))
-        return tuple(found)
-
-    def _array_item(self, owner: Ref, node: ast.Subscript) -> Value:
-        kind = owner.type
-        if not isinstance(kind, Arr):
-            raise Declined("a subscript of a number", line=node.lineno)
-        if isinstance(node.slice, ast.Slice):
-            return self._slice(owner, node.slice, node.lineno)
-        index = self._index(node)
-        while len(index) < kind.ndim and index:
-            kind = Arr(kind.dtype, kind.ndim - 1)
-            row = self.fresh("row", kind)
-            self.emit(View(row, owner, index=index[0], line=node.lineno))
-            self.views[row.name] = owner.name
-            owner, index = row, index[1:]
-            if not index:
-                return row
-        return self.load(owner, index, node.lineno)
-
-    def _slice(self, owner: Ref, node: ast.Slice, line: int) -> Value:
-        if node.step is not None:
-            raise Declined("a slice with a step", line=line)
-        size = self.dim(owner, 0)
-        bounds: list[Operand] = []
-        for part, default in ((node.lower, Const(0)), (node.upper, size)):
-            if part is None:
-                bounds.append(default)
-                continue
-            found = self.integer(self.value(part), line)
-            wrapped = self.op("select", self.op("ilt", found, Const(0)), self.op("iadd", found, size), found)
-            bounds.append(self.op("imax", self.op("imin", wrapped, size), Const(0)))
-        high = self.op("imax", bounds[0], bounds[1])
-        dst = self.fresh("slice", owner.type)
-        self.emit(View(dst, owner, low=bounds[0], high=high, line=line))
-        self.views[dst.name] = owner.name
-        return dst
 
     def load(self, array: Ref, index: tuple[Operand, ...], line: int) -> Operand:
         """An element."""
@@ -528,12 +527,11 @@ class Expressions:
             raise Declined("an element of a number is written", line=line)
         if array.type.dtype == "f":
             src = self.as_float(src, line)
+        elif src.type == "b":
+            src = self.op("btoi", src)
         elif src.type != "i":
             raise Declined("a float is written into an array of ints", line=line)
-        base = array.name
-        while base in self.views:
-            base = self.views[base]
-        self.stores.add(base)
+        self.stores.add(self.base_name(array.name))
         self.emit(Store(array, index, src, line=line))
 
     # -- loops over things ----------------------------------------------------------------------------------------------
@@ -544,12 +542,16 @@ class Expressions:
         return self.rounds(value, node.lineno)
 
     def _iterable_value(self, node: ast.expr) -> Value | tuple[Any, ...]:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and all(one.arg == "strict" for one in node.keywords)
+        ):
             function = self.read(node.func.id, node.lineno)
             name = function.value if isinstance(function, Static) else None
             if name in (builtins.enumerate, builtins.zip, builtins.reversed):
                 return (name, *(self._iterable_value(one) for one in node.args))
-        return self.value(node)
+        return self.kept(node)
 
     def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
         """See `iterable`."""
@@ -618,11 +620,23 @@ class Expressions:
         if all(isinstance(one, list) for one in inner):
             return [Tup(list(items)) for items in zip(*inner, strict=False)]  # type: ignore[arg-type]
         if any(isinstance(one, list) for one in inner):
-            raise Declined("zip of a tuple and something longer", line=line)
+            return self._zipped_with_known(inner, line)
         trips = inner[0][0]
         for one in inner[1:]:
             trips = self.op("imin", trips, one[0])  # type: ignore[arg-type]
         return trips, lambda counter: Tup([one[1](counter) for one in inner])  # type: ignore[operator, misc]
+
+    def _zipped_with_known(self, inner: list[Any], line: int) -> list[Value]:
+        """Items of a tuple beside those of arrays: as many rounds as the tuple has items, which the arrays must have too."""
+        size = min(len(one) for one in inner if isinstance(one, list))
+        out: list[Value] = []
+        for one in inner:
+            if not isinstance(one, list):
+                self.emit(Require(self.op("ieq", one[0], Const(size)), line=line))
+        for place in range(size):
+            at = self._named(Const(place))
+            out.append(Tup([one[place] if isinstance(one, list) else one[1](at) for one in inner]))
+        return out
 
     def _named(self, operand: Operand) -> Ref:
         dst = self.fresh("i", operand.type)
@@ -632,9 +646,13 @@ class Expressions:
     # -- calls --------------------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Value:
-        function = self.value(node.func) if not self._method(node) else None
-        if function is None:
-            return self._call_method(node)
+        if isinstance(node.func, ast.Attribute):
+            owner = self.value(node.func.value)
+            if isinstance(owner, Lazy) or is_array(owner):
+                return self.method(node.func.attr, owner, node)
+            function = self.attribute(owner, node.func)
+        else:
+            function = self.value(node.func)
         self.line = node.lineno
         if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
             return self._call_starred(function, node)
@@ -642,37 +660,6 @@ class Expressions:
 
     def _call_starred(self, function: Value, node: ast.Call) -> Value:
         raise Declined("a call with * or **", line=node.lineno)
-
-    def _method(self, node: ast.Call) -> bool:
-        if not isinstance(node.func, ast.Attribute):
-            return False
-        owner = node.func.value
-        if not isinstance(owner, ast.Name):
-            return not isinstance(owner, ast.Attribute)
-        try:
-            value = self.read(owner.id, node.lineno)
-        except Declined:
-            return False
-        return not isinstance(value, Static)
-
-    def _call_method(self, node: ast.Call) -> Value:
-        if not isinstance(node.func, ast.Attribute):
-            raise Declined("a call of something else than a function", line=node.lineno)
-        owner = self.value(node.func.value)
-        if isinstance(owner, Ref) and isinstance(owner.type, Arr) and node.func.attr == "copy" and not node.args:
-            return self.copied(owner, node.lineno)
-        raise Declined(f"method `.{node.func.attr}()`", line=node.lineno)
-
-    def copied(self, array: Ref, line: int) -> Ref:
-        """A new array with the same numbers, element by element."""
-        kind = array.type
-        if not isinstance(kind, Arr) or kind.ndim != 1 or kind.dtype != "f":
-            raise Declined("a copy of a matrix", line=line)
-        size = self.dim(array, 0)
-        dst = self.fresh("copy", kind)
-        self.emit(Alloc(dst, (size,), Const(0.0), line=line))
-        self.counted(size, lambda counter: self.store(dst, (counter,), self.load(array, (counter,), line), line), line)
-        return dst
 
     def counted(self, trips: Operand, body: Callable[[Ref], None], line: int) -> None:
         """A loop that the program does not spell; it carries nothing."""
@@ -685,6 +672,13 @@ class Expressions:
         inner, self.block = self.block, outer
         self.emit(Loop(name, counter, count, trips, [], None, [], inner, line=line))
 
+    def method(self, name: str, owner: Any, node: ast.Call) -> Value:
+        """A method of an array."""
+        work = METHODS.get(name)
+        if work is None:
+            raise Declined(f"method `.{name}()`", line=node.lineno)
+        return work(self, owner, node)
+
     def call(self, function: Value, node: ast.Call) -> Value:
         """A call whose arguments are spelled out."""
         if isinstance(function, Closure):
@@ -692,26 +686,58 @@ class Expressions:
         if not isinstance(function, Static):
             raise Declined("a number is called", line=node.lineno)
         target = function.value
-        if isinstance(target, types.FunctionType) and not _is_numpy(target):
+        known = _hashable(target) and (target in ARRAY_CALLS or target in COMPOSITES)
+        if isinstance(target, types.FunctionType) and not known and not _is_numpy(target):
             return self._call_function(target, node)
-        handler = _HANDLERS.get(target) if _hashable(target) else None
+        handler = (_HANDLERS.get(target) or ARRAY_CALLS.get(target)) if _hashable(target) else None
         if handler is not None:
             return handler(self, node)
         if _hashable(target) and target in SCALAR_CALLS:
             return self._scalar_call(SCALAR_CALLS[target], node)
         if _hashable(target) and target in ALLOCATORS:
             return self._allocate(target, node)
+        if _hashable(target) and target in COMPOSITES:
+            return self._call_function(COMPOSITES[target], node)
+        if _hashable(target) and target in _OPERATORS:
+            return self.binary(_OPERATORS[target], *(self.value(one) for one in node.args), node.lineno)
+        return self._constant_call(target, node)
+
+    def _constant_call(self, target: Any, node: ast.Call) -> Value:
+        """A NumPy function of known values, computed now: its arrays become inputs that never change."""
         name = getattr(target, "__name__", repr(target))
-        raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        owner = getattr(target, "__self__", None)  # a random generator's method is another value at each call
+        bound = owner is not None and not isinstance(owner, types.ModuleType)
+        if bound or not (getattr(target, "__module__", None) or "").startswith("numpy") or self.read_constant is None:
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        values = [_known(self.value(one)) for one in node.args]
+        if node.keywords or any(one is _UNKNOWN for one in values):
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        found = target(*values)
+        parts = found if isinstance(found, tuple) else (found,)
+        if not all(isinstance(one, np.ndarray) and one.dtype in (np.float64, np.int64) and one.ndim for one in parts):
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        made = [self.read_constant(one) for one in parts]
+        return Tup(made) if isinstance(found, tuple) else made[0]
 
     def _scalar_call(self, name: str, node: ast.Call) -> Value:
         values = [self.value(one) for one in node.args]
         if node.keywords:
             raise Declined(f"`{name}` with keywords", line=node.lineno)
-        args = [self.as_float(one, node.lineno) for one in values]
-        if name in ("npmax", "npmin"):
-            cond = self.op("fgt" if name == "npmax" else "flt", args[1], args[0])
-            return self.op("select", cond, args[1], args[0])
+        if any(isinstance(one, Lazy) or is_array(one) for one in values):
+            return self.elementwise(
+                values, lambda *parts: self.scalar_operation(name, list(parts), node.lineno), "f", node.lineno
+            )
+        return self.scalar_operation(name, values, node.lineno)
+
+    def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
+        """A named function of numbers."""
+        args = [self.as_float(one, line) for one in values]
+        if name in ("npmax", "npmin"):  # ties share
+            first, second = ("fgt", "flt") if name == "npmax" else ("flt", "fgt")
+            half = Const(0.5)
+            both = self.op("fadd", self.op("fmul", half, args[0]), self.op("fmul", half, args[1]))
+            inner = self.op("select", self.op(second, args[0], args[1]), args[1], both)
+            return self.op("select", self.op(first, args[0], args[1]), args[0], inner)
         return self.op(name, *args)
 
     def _allocate(self, target: Any, node: ast.Call) -> Value:
@@ -722,9 +748,9 @@ class Expressions:
                 raise Declined("an array of another dtype than float64", line=line)
         given = self.value(node.args[0])
         if target in (np.zeros_like, np.empty_like, np.ones_like):
-            if not (isinstance(given, Ref) and isinstance(given.type, Arr) and given.type.dtype == "f"):
+            if self._is_int(given) or not (isinstance(given, Lazy) or is_array(given)):
                 raise Declined("an array like something else", line=line)
-            shape = tuple(self.dim(given, axis) for axis in range(given.type.ndim))
+            shape = tuple(self.dims(given))  # type: ignore[arg-type]
         else:
             parts = given.items if isinstance(given, Tup) else [given]
             shape = tuple(self.integer(one, line) for one in parts)
@@ -761,9 +787,11 @@ class Expressions:
         env = self._bind(body, defaults, node)
         depth = self.frame.depth + 1
         running: Frame | None = self.frame
-        if depth > MAX_DEPTH or self._is_running(body):
-            raise Declined("recursion", line=node.lineno)
-        frame = Frame(source, env, parent, depth)
+        if self._is_running(body):
+            return self.recursive_call(body, source, parent, env, node)
+        if depth > MAX_DEPTH:
+            raise Declined("functions call one another too deep to be read in place", line=node.lineno)
+        frame = Frame(source, env, parent, depth, home=self.context)
         self.active_nodes.append(body)
         try:
             return self.run_body(frame, body)
@@ -778,6 +806,17 @@ class Expressions:
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
 
+    def recursive_call(
+        self,
+        body: ast.FunctionDef | ast.Lambda,
+        source: Any,
+        parent: Frame | None,
+        env: dict[str, Value],
+        node: ast.Call,
+    ) -> Value:
+        """A call of a function that is being read; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
+
     def run_body(self, frame: Frame, node: ast.FunctionDef | ast.Lambda) -> Value:
         """The value that a function returns; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
@@ -790,9 +829,9 @@ class Expressions:
         if len(node.args) > len(names):
             raise Declined("too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
-            env[name] = self.value(one)
+            env[name] = self.kept(one)
         for one in node.keywords:
-            env[str(one.arg)] = self.value(one.value)
+            env[str(one.arg)] = self.kept(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
             raise Declined("arguments do not fit the function that is called", line=node.lineno)
@@ -801,16 +840,22 @@ class Expressions:
     # -- comprehensions and builtins ------------------------------------------------------------------------------------
 
     def _listcomp(self, node: ast.ListComp) -> Value:
-        if len(node.generators) != 1 or node.generators[0].ifs:
-            raise Declined("a comprehension with conditions or two loops", line=node.lineno)
+        if len(node.generators) != 1:
+            raise Declined("a comprehension with two loops", line=node.lineno)
         generator = node.generators[0]
-        found = self.iterable(generator.iter)
+        found = self._known_items(self.iterable(generator.iter))
+        if generator.ifs and not isinstance(found, list):
+            raise Declined("a comprehension with conditions over something of unknown length", line=node.lineno)
         with_names = dict(self.frame.env)
         if isinstance(found, list):
             items: list[Value] = []
             for item in found:
                 self.assign(generator.target, item)
-                items.append(self.value(node.elt))
+                tests = [self.truth(one) for one in generator.ifs]
+                if not all(isinstance(one, Const) for one in tests):
+                    raise Declined("a comprehension with computed conditions", line=node.lineno)
+                if all(one.value for one in tests if isinstance(one, Const)):
+                    items.append(self.kept(node.elt))
             self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
             return Tup(items)
         trips, item = found
@@ -824,6 +869,13 @@ class Expressions:
         self.counted(trips, body, node.lineno)
         self.frame.env = with_names
         return dst
+
+    @staticmethod
+    def _known_items(found: Any) -> Any:
+        """The rounds of a short range as items."""
+        if isinstance(found, tuple) and isinstance(found[0], Const) and found[0].value <= MAX_KNOWN_ROUNDS:
+            return [found[1](Const(place)) for place in range(int(found[0].value))]
+        return found
 
     def _float_item(self, value: Value, line: int) -> Operand:
         found = self.scalar(value, line)
@@ -869,6 +921,23 @@ def _simple(node: ast.expr) -> bool:
     return isinstance(node, ast.Name | ast.Constant | ast.Attribute)
 
 
+_UNKNOWN: Any = object()
+_OPERATORS: dict[Any, ast.operator] = {
+    operator.add: ast.Add(), operator.sub: ast.Sub(), operator.mul: ast.Mult(), operator.truediv: ast.Div(),
+    operator.floordiv: ast.FloorDiv(), operator.mod: ast.Mod(), operator.pow: ast.Pow(),
+}  # fmt: skip
+
+
+def _known(value: Value) -> Any:
+    """The Python value that a value stands for, where it does not depend on the call."""
+    if isinstance(value, Const | Static):
+        return value.value
+    if isinstance(value, Tup):
+        parts = tuple(map(_known, value.items))
+        return _UNKNOWN if any(one is _UNKNOWN for one in parts) else parts
+    return _UNKNOWN
+
+
 def _hashable(value: Any) -> bool:
     try:
         hash(value)
@@ -878,7 +947,7 @@ def _hashable(value: Any) -> bool:
 
 
 def _is_numpy(function: types.FunctionType) -> bool:
-    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools", "itertools")
+    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy")
 
 
 def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:
@@ -903,6 +972,8 @@ _FOLDS: dict[str, Callable[..., Any]] = {
     "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
     "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
     "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": float, "btoi": int, "not": lambda a: not a,
+    "iand": lambda a, b: a & b, "ior": lambda a, b: a | b, "ixor": lambda a, b: a ^ b, "ishr": lambda a, b: a >> b,
+    "ishl": lambda a, b: a << b if b < 64 else 2**64, "xor": lambda a, b: a ^ b,
     "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
     "log": math.log, "exp": math.exp,
     **{f"{kind}lt": lambda a, b: a < b for kind in "fi"}, **{f"{kind}le": lambda a, b: a <= b for kind in "fi"},
@@ -915,8 +986,8 @@ def _len(self: Expressions, node: ast.Call) -> Value:
     value = self.value(node.args[0])
     if isinstance(value, Tup | Mapping):
         return Const(len(value.items))
-    if isinstance(value, Ref) and isinstance(value.type, Arr):
-        return self.dim(value, 0)
+    if isinstance(value, Lazy) or is_array(value):
+        return self.dims(value)[0]  # type: ignore[arg-type]
     raise Declined("`len` of something else than an array or tuple", line=node.lineno)
 
 

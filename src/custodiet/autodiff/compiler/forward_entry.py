@@ -59,7 +59,7 @@ class CompiledTangent:
     """
 
     def __init__(
-        self, source: Source, program: Program, result: Value, free: list[tuple[Any, str]], statics: list[tuple[Any, str, Any]]
+        self, source: Source, program: Program, result: Value, free: list[tuple[Any, Any]], statics: list[tuple[Any, str, Any]]
     ) -> None:  # fmt: skip
         self.program, self.result, self.free = program, result, free
         self.tangents = Tangents(program)
@@ -90,7 +90,9 @@ class CompiledTangent:
         self._num_floats = sum(one.type == "f" for one in program.results)
         self._num_slots = sum(2 + one.type.ndim if isinstance(one.type, Arr) else 1 for one in program.results)
         self._watched = _watched(statics)
-        self._free_kinds = [(function, name, kind_of(free_value(function, name))) for function, name in free]
+        self._free_kinds = [
+            (function, name, kind_of(free_value(function, name))) for function, name in free if function
+        ]
         self._direct = False
         self._natives: dict[int, _Native] = {}
         self._identities: dict[tuple[int, ...], Any] = {}
@@ -158,7 +160,7 @@ class CompiledTangent:
                 flatten_argument(one, kind_of(one), given)
             self._direct = len(given) == len(args) and all(map(is_same, given, args))
         if self.free:
-            given += [free_value(function, name) for function, name in self.free]
+            given += [name if function is None else free_value(function, name) for function, name in self.free]
         native, sweeps, num = self._seeds(given, seeds)
         if self.writes:
             CompiledGradient.refuse_aliases(given)

@@ -90,6 +90,8 @@ class Frame:
     env: dict[str, Value]
     parent: Frame | None = None
     depth: int = 0
+    home: Any = None
+    """the separately compiled function that it is a part of (`calls`); None for the one that was asked for"""
 
 
 def leaves(value: Value, line: int = 0) -> list[Operand]:
