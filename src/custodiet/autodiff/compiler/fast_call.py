@@ -31,11 +31,12 @@ def make_fast_call(compiled: Any, args: Sequence[Any], single: bool) -> Callable
 
     Returns:
         None where this signature has no short way: nested arguments, values read from outside, arguments that are
-        written, several results.
+        written, several results, recursion.
     """
     params: list[Ref] = compiled.program.params
     plain = all(type(one) in (float, int, bool) or isinstance(one, np.ndarray) for one in args)
-    if not plain or compiled.free or compiled.writes or len(params) != len(args) or len(compiled.program.results) != 1:
+    special = compiled.free or compiled.writes or compiled.program.callees
+    if not plain or special or len(params) != len(args) or len(compiled.program.results) != 1:
         return None
     if len(set(compiled.argnums)) != len(compiled.argnums):
         return None
