@@ -199,6 +199,7 @@ class CompiledGradient:
     ) -> None:
         self.program, self.reversed, self.result = program, reversed_, result
         self.argnums, self.free, self.statics = tuple(argnums), free, statics
+        self.free_kinds = [(function, name, kind_of(free_value(function, name))) for function, name in free if function]
         self.text, self.block_lines = to_llvm(ENTRY, program, reversed_)
         self.num_blocks, self.first_line = len(self.block_lines), first_line + 1
         self.block_lines = [line + first_line for line in self.block_lines]
@@ -225,8 +226,10 @@ class CompiledGradient:
         self._stored = [ref.name in program.stores for ref in program.params]
 
     def still_valid(self) -> bool:
-        """Whether the functions and modules that the source names are the ones that were compiled."""
+        """Whether the functions and modules that the source names are the ones that were compiled, numbers of their types."""
         try:
+            if any(kind_of(free_value(function, name)) != kind for function, name, kind in self.free_kinds):
+                return False
             return all(free_value(function, name) is value for function, name, value in self.statics)
         except KeyError:
             return False
