@@ -268,7 +268,11 @@ class CompiledGradient:
         if copies:
             self.refuse_aliases(given)
         out = self.out_type()
-        status = self.native.call(self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ())), out)
+        try:
+            packed = self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ()))
+        except struct.error:  # an int beyond 64 bits
+            raise Trapped from None
+        status = self.native.call(packed, out)
         if status == STACK_TOO_SMALL and not deep:
             return on_large_stack(lambda: self(args, deep=True))
         if status:
