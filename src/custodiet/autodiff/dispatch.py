@@ -39,11 +39,11 @@ class State:
     compiled: dict[Any, Any] = field(default_factory=dict)
     """signature -> CompiledGradient, or the reason why there is none"""
     seen: set[Any] = field(default_factory=set)
-    wide: bool = False
-    """a Jacobian that had far more inputs than results"""
     fast: Callable[[tuple[Any, ...]], Any] | None = None
     """the short way for the last compiled signature"""
     fast_for: Any = None
+    wide: bool = False
+    """a Jacobian that had far more inputs than results"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff import array_fast  # noqa: F401 - it puts the short way into the operators
 from custodiet.autodiff.core import fail, traced
 from custodiet.autodiff.forward import ForwardTrace
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable
@@ -192,6 +193,7 @@ def reverse_call(
         in_structures=structures,
     )
     trace.close()
+    reach.check_aliases(arrays)
     for handle, original in arrays:
         if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
@@ -255,6 +257,7 @@ def forward_call(
     changes = [_tangent(one, leaf, trace, width) for one, leaf in zip(held, leaves, strict=True)]
     settled = _settle_nest(aux, trace)
     trace.close()
+    reach.check_aliases(arrays)
     for handle, original in arrays:
         if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)

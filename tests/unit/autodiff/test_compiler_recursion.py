@@ -189,6 +189,18 @@ def test_no_stack_is_large_enough_for_an_infinite_recursion(deep):
         compiled((1, 0.3))
 
 
+def test_without_a_large_stack_it_is_cpythons_turn(deep, monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    compiled = compile_gradient(programs.chain, (3, 0.3), (1,))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    size = threading.stack_size()
+    with pytest.raises(Trapped):
+        compiled((1_000_000, 0.3))
+    assert threading.stack_size() == size
+
+
 def test_recursion_limit_counts_as_in_cpython():
     """Beyond the limit CPython's turn comes, and CPython raises."""
     compiled = compile_gradient(programs.chain, (3, 0.3), (1,))

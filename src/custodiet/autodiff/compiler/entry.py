@@ -274,7 +274,10 @@ class CompiledGradient:
             raise Trapped from None
         status = self.native.call(packed, out)
         if status == STACK_TOO_SMALL and not deep:
-            return on_large_stack(lambda: self(args, deep=True))
+            try:
+                return on_large_stack(lambda: self(args, deep=True))
+            except RecursionError:
+                raise Trapped from None
         if status:
             raise Trapped
         for original, copy in copies:

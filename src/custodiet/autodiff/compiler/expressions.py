@@ -705,9 +705,16 @@ class Expressions(Indexing):
     def _constant_call(self, target: Any, node: ast.Call) -> Value:
         """A NumPy function of known values, computed now: its arrays become inputs that never change."""
         name = getattr(target, "__name__", repr(target))
-        owner = getattr(target, "__self__", None)  # a random generator's method is another value at each call
-        bound = owner is not None and not isinstance(owner, types.ModuleType)
-        if bound or not (getattr(target, "__module__", None) or "").startswith("numpy") or self.read_constant is None:
+        module = getattr(target, "__module__", None) or ""
+        bound = getattr(
+            target, "__self__", None
+        )  # a method may answer differently each time, a random generator's does
+        pure = (
+            module.startswith("numpy")
+            and "random" not in module
+            and (bound is None or isinstance(bound, types.ModuleType))
+        )
+        if not pure or self.read_constant is None:
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         values = [_known(self.value(one)) for one in node.args]
         if node.keywords or any(one is _UNKNOWN for one in values):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,7 +68,9 @@ def make_fast_call(compiled: Any, args: Sequence[Any], single: bool) -> Callable
         *[f"    if {one}: return None" for one in _static_checks(compiled)],
         *[f"    s{place} = zeros(x{place}.shape)" for place, has in enumerate(shadows) if has],
         "    out = Out()",
-        f"    if native(pack({', '.join([*words, *map(repr, compiled.seeds)])}), out): return None",
+        f"    try: packed = pack({', '.join([*words, *map(repr, compiled.seeds)])})",
+        "    except PackError: return None",  # an int beyond 64 bits
+        "    if native(packed, out): return None",
         *entered,
         f"    return out[0], {answer}",
     ]
@@ -123,6 +126,7 @@ def _scope(compiled: Any) -> dict[str, Any]:
         "zeros": np.zeros,
         "Out": out_type,
         "pack": compiled.pack,
+        "PackError": struct.error,
         "native": compiled.native.call,
         "ints": (ctypes.c_int64 * out_type._length_).from_buffer,
     }

@@ -136,12 +136,14 @@ def _same_lambda(node: ast.Lambda, code: types.CodeType) -> bool:
     return constants == theirs and names == set(code.co_names) | set(code.co_freevars)
 
 
-def free_value(function: types.FunctionType, name: str) -> Any:
-    """What a free name of a function means at this moment.
+def free_value(function: types.FunctionType | None, name: Any) -> Any:
+    """What a free name of a function means at this moment; without a function, `name` is a constant itself.
 
     Raises:
         KeyError: nothing.
     """
+    if function is None:
+        return name
     if name in function.__code__.co_freevars and function.__closure__ is not None:
         cell = function.__closure__[function.__code__.co_freevars.index(name)]
         try:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "MatMul", "Op", "Operand",
-    "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "Update", "View", "uses",
+    "ARR_F", "ARR_I", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop",
+    "MatMul", "Op", "Operand", "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd",
+    "Stmt", "Store", "Type", "Update", "View", "uses",
 ]  # fmt: skip
 
 Scalar = Literal["f", "i", "b"]

@@ -124,7 +124,8 @@ work:
   store double %beta, ptr %beta_at
   %fa = select i1 %ta, ptr @flag_t, ptr @flag_n
   %fb = select i1 %tb, ptr @flag_t, ptr @flag_n
-  call void @custodiet_dgemm(ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
+  call void @custodiet_dgemm(
+    ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
   br label %none
 none:
   ret void

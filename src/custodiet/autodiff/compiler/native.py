@@ -58,13 +58,6 @@ def _target() -> Any:
     return _STATE["machine"]
 
 
-def vector_lanes() -> int:
-    """Doubles in a vector register of this processor."""
-    _target()
-    features = set(_STATE["cpu"][1].split(","))
-    return 8 if "+avx512f" in features else 4 if "+avx" in features else 2
-
-
 def _keep_freed_memory() -> None:
     """Have glibc keep what is freed at the end of a call: the next call wants as much, and pages are dear to get again.
 
@@ -86,6 +79,13 @@ def _address_of(module: str, name: str) -> int:
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(pointer_of(capsule, name_of(capsule)))
+
+
+def vector_lanes() -> int:
+    """Doubles in a vector register of this processor."""
+    _target()
+    features = set(_STATE["cpu"][1].split(","))
+    return 8 if "+avx512f" in features else 4 if "+avx" in features else 2
 
 
 def native_key(text: str) -> str:

@@ -50,7 +50,8 @@ def _scalar_calls() -> dict[Any, str]:
         (math.fabs, "fabs"), (np.abs, "fabs"), (np.fabs, "fabs"), (np.absolute, "fabs"), (math.hypot, "hypot"), (np.hypot, "hypot"),
         (math.atan2, "atan2"), (np.arctan2, "atan2"), (math.pow, "fpow"), (np.power, "fpow"), (np.square, "square"),
         (math.copysign, "copysign"), (np.negative, "fneg"), (np.maximum, "npmax"), (np.minimum, "npmin"), (np.add, "fadd"),
-        (np.sign, "sign"), (special.gammaln, "lgamma"), (special.erf, "erf"), (special.erfc, "erfc"), (np.subtract, "fsub"), (np.multiply, "fmul"), (np.true_divide, "fdiv"), (np.reciprocal, "recip"),
+        (np.sign, "sign"), (special.gammaln, "lgamma"), (special.erf, "erf"), (special.erfc, "erfc"),
+        (np.subtract, "fsub"), (np.multiply, "fmul"), (np.true_divide, "fdiv"), (np.reciprocal, "recip"),
     ):  # fmt: skip
         found[function] = name
     return found

@@ -64,10 +64,11 @@ def on_large_stack(work: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, name="custodiet-deep-recursion")
     with _LOCK:
-        before = threading.stack_size(LARGE_BYTES)
+        before = threading.stack_size()
         try:
+            threading.stack_size(LARGE_BYTES)
             thread.start()
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             raise RecursionError("no thread with a stack for recursion this deep") from None
         finally:
             threading.stack_size(before)

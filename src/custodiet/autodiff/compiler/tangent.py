@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass
 
 from custodiet.autodiff.compiler.adjoint import Sweep, parsed_rule, walk
-from custodiet.autodiff.compiler.adjoint_calls import settle
+from custodiet.autodiff.compiler.adjoint_calls import Facts
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Arr, Const, Load, MatMul, Op, Operand, Program, Ref, Update
 from custodiet.autodiff.compiler.operations import DERIVATIVES
@@ -59,10 +59,10 @@ class Tangents:
     """
 
     def __init__(self, program: Program) -> None:
-        self.program = program
         if program.callees:
-            raise Declined("recursion has no native tangents")
-        self.sweep = Sweep(program, settle(program, Sweep))
+            raise Declined("recursion in forward mode")
+        self.program = program
+        self.sweep = Sweep(program, Facts(program))
         self.active = self.sweep.active
         self.tight = self._find_tight()
 

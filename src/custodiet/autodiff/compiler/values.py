@@ -79,7 +79,8 @@ class Closure:
     defaults: dict[str, Value] = field(default_factory=dict)
 
 
-Value = Ref | Const | Tup | Mapping | Static | RangeValue | Undefined | Guarded | Closure
+Value = Any
+"""Ref, Const, Lazy (`arrays`), Tup, Mapping, Static, RangeValue, Undefined, Guarded or Closure"""
 
 
 @dataclass
