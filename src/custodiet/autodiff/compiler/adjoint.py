@@ -90,7 +90,9 @@ def reverse_program(program: Program) -> Reversed:
 
 def _reverse_one(program: Program, facts: Facts) -> Reversed:
     sweep = Sweep(program, facts)
-    program.stores |= {ref.name for ref in program.params if sweep.base(ref) in sweep.written}
+    program.stores |= {
+        ref.name for ref in program.params if isinstance(ref.type, Arr) and sweep.base(ref) in sweep.written
+    }
     reverse: Block = []
     zeroed: list[Ref] = [*_defined(program.body)]
     zeroed += [ref for ref in program.params if ref.type == "f"]
@@ -343,6 +345,8 @@ class Sweep:
         out: Block = []
         if stmt.op == "copy":
             return [Accumulate(adjoint_of(stmt.args[0]), g)] if self.is_active(stmt.args[0]) else []  # type: ignore[arg-type]
+        if stmt.op == "itof":  # an int on this path, a float that varies on another
+            return []
         if stmt.op == "select":
             cond, *branches = stmt.args
             for place, branch in enumerate(branches):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import struct
+import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -49,7 +50,7 @@ def kind_of(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.char, value.ndim, *[size == 1 for size in value.shape])
+        return (value.dtype.str, value.ndim, *[size == 1 for size in value.shape])
     if kind is tuple:
         return ("t", *map(kind_of, value))
     if kind is list:
@@ -88,9 +89,13 @@ class Parameters:
         if kind in ("f", "i", "b"):
             return self._leaf(name, kind, wanted and kind == "f")
         if kind == "lf":
-            return self._leaf(name, Arr("f", 1), wanted)
+            return self._leaf(name, Arr("f", 1, is_list=True), wanted)
         if kind == "li":
-            return self._leaf(name, Arr("i", 1), False)
+            return self._leaf(name, Arr("i", 1, is_list=True), False)
+        if kind[0] == "s":
+            if isinstance(value, np.ndarray | tuple | list | dict):
+                raise Declined(f"{name} is a {type(value).__name__}: subclasses are not compiled")
+            return Static(value)
         if isinstance(value, np.ndarray):
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
@@ -104,7 +109,7 @@ class Parameters:
             items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
             if hasattr(value, "_fields"):
                 return Mapping(dict(zip(value._fields, items, strict=True)), attributes=True)  # type: ignore[union-attr]
-            return Tup(items)
+            return Tup(items, isinstance(value, list))
         if isinstance(value, dict):
             return Mapping(
                 {key: self.bind(f"{name}_{place}", one, wanted) for place, (key, one) in enumerate(value.items())}
@@ -167,7 +172,10 @@ def _rebuild(value: Any, kind: Any, parts: list[Any]) -> Any:
             one.name: _rebuild(getattr(value, one.name), kind_of(getattr(value, one.name)), parts)
             for one in dataclasses.fields(value)
         }
-        return dataclasses.replace(value, **found)
+        made = object.__new__(type(value))  # without its checks: a gradient need not pass them
+        for name, part in found.items():
+            object.__setattr__(made, name, part)
+        return made
     return None
 
 
@@ -191,7 +199,7 @@ class CompiledGradient:
         reversed_: Reversed,
         result: Value,
         argnums: Sequence[int],
-        free: list[tuple[Any, Any]],
+        free: list[tuple[Any, Any, Any]],
         statics: list[tuple[Any, str, Any]],
         *,
         file: str,
@@ -199,7 +207,6 @@ class CompiledGradient:
     ) -> None:
         self.program, self.reversed, self.result = program, reversed_, result
         self.argnums, self.free, self.statics = tuple(argnums), free, statics
-        self.free_kinds = [(function, name, kind_of(free_value(function, name))) for function, name in free if function]
         self.text, self.block_lines = to_llvm(ENTRY, program, reversed_)
         self.num_blocks, self.first_line = len(self.block_lines), first_line + 1
         self.block_lines = [line + first_line for line in self.block_lines]
@@ -226,12 +233,12 @@ class CompiledGradient:
         self._stored = [ref.name in program.stores for ref in program.params]
 
     def still_valid(self) -> bool:
-        """Whether the functions and modules that the source names are the ones that were compiled, numbers of their types."""
+        """Whether what the source names is what was compiled: the same functions and modules, numbers of the same types."""
         try:
-            if any(kind_of(free_value(function, name)) != kind for function, name, kind in self.free_kinds):
-                return False
-            return all(free_value(function, name) is value for function, name, value in self.statics)
-        except KeyError:
+            return all(free_value(owner, name) is value for owner, name, value in self.statics) and all(
+                function is None or kind_of(free_value(function, name)) == kind for function, name, kind in self.free
+            )
+        except (KeyError, AttributeError):
             return False
 
     def __call__(self, args: Sequence[Any], *, deep: bool = False) -> tuple[Any, list[Any], int]:
@@ -250,14 +257,16 @@ class CompiledGradient:
         given: list[Any] = []
         for one in args:
             flatten_argument(one, kind_of(one), given)
-        given += [name if function is None else free_value(function, name) for function, name in self.free]
+        for function, name, _ in self.free:
+            value = free_value(function, name)
+            flatten_argument(value, kind_of(value), given)
         words: list[Any] = []
         shadows: list[Any] = []
         keep: list[Any] = []
         copies: list[tuple[Any, NDArray[Any]]] = []
         for ref, value, shadowed, stored in zip(self.program.params, given, self._shadowed, self._stored, strict=True):
             if not isinstance(ref.type, Arr):
-                words.append(value)
+                words.append(int(value) if ref.type == "b" else value)
                 shadows.append(None)
                 continue
             array = self.as_array(value, ref.type, stored, copies)
@@ -270,7 +279,7 @@ class CompiledGradient:
         out = self.out_type()
         try:
             packed = self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ()))
-        except struct.error:  # an int beyond 64 bits
+        except struct.error:  # an int of more than 64 bits
             raise Trapped from None
         status = self.native.call(packed, out)
         if status == STACK_TOO_SMALL and not deep:
@@ -291,6 +300,8 @@ class CompiledGradient:
         if isinstance(value, np.ndarray):
             if not stored:
                 return value if value.flags.c_contiguous and value.flags.aligned else np.ascontiguousarray(value)
+            if not value.flags.writeable:
+                raise Trapped
             array = np.array(value, order="C")
         else:
             array = np.array(value, dtype=dtype)
@@ -356,7 +367,8 @@ def python_value(value: Value, leaves: list[Any]) -> Any:
     if isinstance(value, Ref | Const):
         return leaves.pop(0)
     if isinstance(value, Tup):
-        return tuple(python_value(one, leaves) for one in value.items)
+        items = (python_value(one, leaves) for one in value.items)
+        return list(items) if value.is_list else tuple(items)
     if isinstance(value, Mapping):
         return {key: python_value(one, leaves) for key, one in value.items.items()}
     return value.value if isinstance(value, Static) else None
@@ -378,7 +390,13 @@ def compile_gradient(
     """
     source, lowerer, program, free = read_program(function, args, argnums)
     _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
-    reversed_ = reverse_program(program)
+    try:
+        reversed_ = reverse_program(program)
+    except Declined as declined:
+        line = declined.line + source.first_line if declined.line else source.first_line + 1
+        raise Declined(declined.reason, line=line, file=source.file) from None
+    if any(ref.name in program.stores for ref in program.params if ref.name.startswith("free_")):
+        raise Declined("it writes into an array or list from outside", line=source.first_line + 1, file=source.file)
     return CompiledGradient(
         program,
         reversed_,
@@ -393,16 +411,29 @@ def compile_gradient(
 
 def read_program(
     function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
-) -> tuple[Source, Lowerer, Program, list[tuple[Any, Any]]]:
+) -> tuple[Source, Lowerer, Program, list[tuple[Any, Any, Any]]]:
     """A function's source, its lowerer with the kind of its result, its program, and the free names that it reads.
 
     Raises:
         Declined: it is not understood.
     """
+    with _READING:
+        return _read_checked(function, args, argnums)
+
+
+_READING = threading.RLock()
+"""CPython's parser counts its depth for the whole process: two threads in it at once can trip over that"""
+
+
+def _read_checked(
+    function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
+) -> tuple[Source, Lowerer, Program, list[tuple[Any, Any, Any]]]:
     source = source_of(function)
     names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
     if source.node.args.vararg or source.node.args.kwarg:
         raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
+    if len(args) > len(names):
+        raise Declined("it is called with too many arguments", line=source.first_line + 1, file=source.file)
     read = _read(source, names, args, argnums, frozenset())
     written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
     copied = written & read.lowerer.view_sites.keys()
@@ -421,7 +452,8 @@ class _Read:
 
     program: Program
     lowerer: Lowerer
-    free: list[tuple[Any, Any]]
+    free: list[tuple[Any, Any, Any]]
+    refs: list[Ref]
 
 
 def _read(
@@ -435,14 +467,14 @@ def _read(
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
     _bind_defaults(source.function, names, len(args), arguments, lowerer)
-    free: list[tuple[Any, Any]] = []
+    free: list[tuple[Any, Any, Any]] = []
 
     def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
-        free.append((owner, name))
+        free.append((owner, name, kind_of(value)))
         return parameters.bind(f"free_{name}", value, False)
 
     def read_constant(value: NDArray[Any]) -> Value:
-        free.append((None, value))
+        free.append((None, value, None))
         ref = parameters.bind(f"constant_{len(free)}", np.ascontiguousarray(value), False)
         return ref
 
@@ -451,15 +483,23 @@ def _read(
     parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
-    return _Read(program, lowerer, free)
+    return _Read(program, lowerer, free, parameters.refs)
 
 
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:
     value = result.items[0] if has_aux and isinstance(result, Tup) and len(result.items) == 2 else result
     if not isinstance(value, Ref | Const) or value.type != "f":
         raise Declined("what is returned is not one float", line=line, file=file)
+    if has_aux and _has_attributes(result):
+        raise Declined("an object is returned", line=line, file=file)
     if any(isinstance(leaf.type, Arr) for leaf in leaves(result)):
         raise Declined("an array is returned", line=line, file=file)
+
+
+def _has_attributes(value: Value) -> bool:
+    if isinstance(value, Mapping):
+        return value.attributes or any(map(_has_attributes, value.items.values()))
+    return isinstance(value, Tup) and any(map(_has_attributes, value.items))
 
 
 def _bind_defaults(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.composites import COMPOSITES
 from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
 from custodiet.autodiff.compiler.indexing import Indexing
@@ -37,6 +37,7 @@ from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS, items_
 from custodiet.autodiff.compiler.operations import (
     BOOL_BINARY,
     COMPARISONS,
+    DERIVATIVES,
     FLOAT_BINARY,
     INT_BINARY,
     SCALAR_CALLS,
@@ -228,7 +229,7 @@ class Expressions(Indexing):
         return value
 
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.kept(one) for one in node.elts])
+        return Tup([self.kept(one) for one in node.elts], is_list=True)
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
@@ -267,7 +268,11 @@ class Expressions(Indexing):
         if isinstance(node.op, ast.UAdd):
             return given
         if not isinstance(node.op, ast.USub):
+            if is_list(given):
+                raise Declined("the inverse of a list", line=node.lineno)
             return self.op("ixor", self.integer(given, node.lineno), Const(-1))
+        if is_list(given):
+            raise Declined("the negative of a list", line=node.lineno)
         if isinstance(given, Lazy) or is_array(given):
             return self.elementwise([given], lambda a: self.op("fneg", self.as_float(a, node.lineno)), "f", node.lineno)
         value = self.scalar(given, node.lineno)
@@ -280,7 +285,9 @@ class Expressions(Indexing):
         if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List):
             return self._repeated(left, right, node.lineno)
         if isinstance(node.op, ast.Add) and isinstance(left, Tup) and isinstance(right, Tup):
-            return Tup([*left.items, *right.items])
+            if left.is_list != right.is_list:
+                raise Declined("a list and a tuple are joined", line=node.lineno)
+            return Tup([*left.items, *right.items], left.is_list)
         if isinstance(node.op, ast.MatMult):
             product = self.matmul(left, right, node.lineno)
             if is_array(product):
@@ -307,7 +314,7 @@ class Expressions(Indexing):
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
-        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0))
+        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0), is_list=name == "list")
         if fill != Const(0.0):
             self.nest(shape, lambda index: self.emit(Store(dst, index, fill, line=line, initial=True)), line)
         return dst
@@ -315,6 +322,10 @@ class Expressions(Indexing):
     def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Any:
         """An arithmetic operation on numbers or arrays."""
         self.line = line
+        if any(map(is_list, (left, right))) and all(
+            not isinstance(one, Lazy) and is_list(one) == is_array(one) for one in (left, right)
+        ):
+            raise Declined("an operation on lists", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
             if isinstance(kind, ast.Add | ast.Sub):
                 for product, other in ((left, right), (right, left)):
@@ -343,6 +354,8 @@ class Expressions(Indexing):
 
     def _power(self, a: Operand, b: Operand, line: int) -> Operand:
         if isinstance(b, Const) and b.type == "i" and 0 <= b.value <= 8 and (a.type == "i" or b.value in (0, 1, 2)):
+            if a.type == "f" and b.value == 2:
+                return self.op("pow2", a)
             found: Operand = Const(1) if a.type == "i" else Const(1.0)
             for place in range(int(b.value)):
                 found = a if place == 0 else self.op("imul" if a.type == "i" else "fmul", found, a)
@@ -369,6 +382,8 @@ class Expressions(Indexing):
         name = COMPARISONS.get(type(kind).__name__)
         if name is None:
             raise Declined("a membership test", line=line)
+        if is_list(left) or is_list(right):
+            raise Declined("a comparison of lists", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
             return self.elementwise([left, right], lambda a, b: self._comparison(kind, a, b, line), "b", line)  # type: ignore[return-value]
         a, b = self.scalar(left, line), self.scalar(right, line)
@@ -392,6 +407,8 @@ class Expressions(Indexing):
 
     def truth(self, node: ast.expr) -> Operand:
         """An expression as a condition."""
+        if isinstance(node, ast.BoolOp):
+            return self._conjunction(node)
         return self._as_bool(self.value(node), node.lineno)
 
     def _as_bool(self, value: Value, line: int) -> Operand:
@@ -405,6 +422,20 @@ class Expressions(Indexing):
         return self.op("fne", found, Const(0.0)) if found.type == "f" else self.op("ine", found, Const(0))
 
     def _boolop(self, node: ast.BoolOp) -> Value:
+        """`x or y` has the value of x or y, not its truth."""
+        if not self._is_condition(node):
+            raise Declined("`and` or `or` of things that are no bools", line=node.lineno)
+        return self._conjunction(node)
+
+    def _is_condition(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.BoolOp):
+            return all(map(self._is_condition, node.values))
+        if isinstance(node, ast.Name):
+            value = self.read(node.id, node.lineno)
+            return isinstance(value, Ref | Const) and value.type == "b"
+        return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
+
+    def _conjunction(self, node: ast.BoolOp) -> Operand:
         """`and` and `or` of conditions: what stands on the right is computed only where it counts."""
         name = "$flag"
         self.frame.env[name] = self.truth(node.values[0])
@@ -423,7 +454,10 @@ class Expressions(Indexing):
                 self.frame.env[name] = self.truth(one)
 
             self.branch(cond, run, lambda: None, line=node.lineno)
-        return self.frame.env.pop(name)
+        found = self.frame.env.pop(name)
+        if not isinstance(found, Ref | Const):
+            raise Declined("a condition that is no bool", line=node.lineno)
+        return found
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
         """Two paths and what they assign; statements know how."""
@@ -462,12 +496,16 @@ class Expressions(Indexing):
             return owner.items[node.attr]
         if isinstance(owner, Static):
             try:
-                return self.static(getattr(owner.value, node.attr), node.lineno)
+                found = getattr(owner.value, node.attr)
             except AttributeError:
                 raise Declined(f"{node.attr} is not there", line=node.lineno) from None
+            self.statics.append((owner.value, node.attr, found))
+            return self.static(found, node.lineno)
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
 
     def _array_attribute(self, owner: Ref | Lazy, node: ast.Attribute) -> Value:
+        if is_list(owner):
+            raise Declined(f"`.{node.attr}` of a list", line=node.lineno)
         dims = self.dims(owner)
         if node.attr == "shape":
             return Tup(list(dims))
@@ -730,6 +768,8 @@ class Expressions(Indexing):
         values = [self.value(one) for one in node.args]
         if node.keywords:
             raise Declined(f"`{name}` with keywords", line=node.lineno)
+        if len(values) != _num_operands(name):
+            raise Declined(f"`{name}` of {len(values)} arguments", line=node.lineno)
         if any(isinstance(one, Lazy) or is_array(one) for one in values):
             return self.elementwise(
                 values, lambda *parts: self.scalar_operation(name, list(parts), node.lineno), "f", node.lineno
@@ -738,14 +778,21 @@ class Expressions(Indexing):
 
     def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
         """A named function of numbers."""
+        if name in _INT_RESULTS and all(self.scalar(one, line).type != "f" for one in values):
+            raise Declined("a NumPy function of ints alone", line=line)
         args = [self.as_float(one, line) for one in values]
-        if name in ("npmax", "npmin"):  # ties share
-            first, second = ("fgt", "flt") if name == "npmax" else ("flt", "fgt")
-            half = Const(0.5)
-            both = self.op("fadd", self.op("fmul", half, args[0]), self.op("fmul", half, args[1]))
-            inner = self.op("select", self.op(second, args[0], args[1]), args[1], both)
-            return self.op("select", self.op(first, args[0], args[1]), args[0], inner)
+        if name in ("npmax", "npmin"):
+            return self._extreme_of(name, *args)
         return self.op(name, *args)
+
+    def _extreme_of(self, name: str, a: Operand, b: Operand) -> Operand:
+        """np.maximum or np.minimum: NaN where either is; of equals each takes half the derivative, as on the tape."""
+        compare = "fgt" if name == "npmax" else "flt"
+        half = Const(0.5)
+        middle = self.op("fadd", self.op("fmul", half, a), self.op("fmul", half, b))
+        nan = self.op("select", self.op("fne", a, a), a, b)
+        equal = self.op("select", self.op("feq", a, b), middle, nan)
+        return self.op("select", self.op(compare, a, b), a, self.op("select", self.op(compare, b, a), b, equal))
 
     def _allocate(self, target: Any, node: ast.Call) -> Value:
         line = node.lineno
@@ -849,6 +896,7 @@ class Expressions(Indexing):
     def _listcomp(self, node: ast.ListComp) -> Value:
         if len(node.generators) != 1:
             raise Declined("a comprehension with two loops", line=node.lineno)
+        _refuse_leaks(node)
         generator = node.generators[0]
         found = self._known_items(self.iterable(generator.iter))
         if generator.ifs and not isinstance(found, list):
@@ -864,9 +912,9 @@ class Expressions(Indexing):
                 if all(one.value for one in tests if isinstance(one, Const)):
                     items.append(self.kept(node.elt))
             self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
-            return Tup(items)
+            return Tup(items, is_list=True)
         trips, item = found
-        dst = self.fresh("list", Arr("f", 1))
+        dst = self.fresh("list", Arr("f", 1, is_list=True))
         self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
 
         def body(counter: Ref) -> None:
@@ -901,6 +949,7 @@ class Expressions(Indexing):
             body=[ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), ast.Name("$item", ast.Load()))],
         )  # fmt: skip
         if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            _refuse_leaks(node)
             if len(node.generators) != 1:
                 raise Declined("a generator with two loops", line=line)
             generator = node.generators[0]
@@ -922,6 +971,20 @@ class Expressions(Indexing):
     def statement(self, node: ast.stmt) -> None:
         """One statement; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
+
+
+_INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npmax", "npmin"}
+"""what NumPy computes in 64-bit ints where all operands are ints"""
+
+
+def _num_operands(name: str) -> int:
+    return 2 if name in ("npmax", "npmin") else len(DERIVATIVES.get(name, "a"))
+
+
+def _refuse_leaks(node: ast.expr) -> None:
+    """`:=` binds a name outside of its comprehension, and a lambda keeps the comprehension's own names."""
+    if any(isinstance(one, ast.NamedExpr | ast.Lambda) for one in ast.walk(node)):
+        raise Declined("`:=` or `lambda` within a comprehension", line=node.lineno)
 
 
 def _simple(node: ast.expr) -> bool:
@@ -975,10 +1038,17 @@ def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:
     return Const(found) if not isinstance(found, int) or -(2**63) <= found < 2**63 else None
 
 
+def _exact_float(number: int) -> float:
+    found = float(number)
+    if int(found) != number:
+        raise ArithmeticError
+    return found
+
+
 _FOLDS: dict[str, Callable[..., Any]] = {
     "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
     "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
-    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": float, "btoi": int, "not": lambda a: not a,
+    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": _exact_float, "btoi": int, "not": lambda a: not a,
     "iand": lambda a, b: a & b, "ior": lambda a, b: a | b, "ixor": lambda a, b: a ^ b, "ishr": lambda a, b: a >> b,
     "ishl": lambda a, b: a << b if b < 64 else 2**64, "xor": lambda a, b: a ^ b,
     "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
@@ -1050,7 +1120,8 @@ def _sum(self: Expressions, node: ast.Call) -> Value:
 def _sequence(self: Expressions, node: ast.Call) -> Value:
     value = self.value(node.args[0]) if node.args else Tup([])
     if isinstance(value, Tup):
-        return Tup(list(value.items))
+        function = self.value(node.func)
+        return Tup(list(value.items), is_list=isinstance(function, Static) and function.value is list)
     raise Declined("`list` or `tuple` of something else than a tuple", line=node.lineno)
 
 

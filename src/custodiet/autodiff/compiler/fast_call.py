@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import ctypes
 import struct
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,7 +70,7 @@ def make_fast_call(compiled: Any, args: Sequence[Any], single: bool) -> Callable
         *[f"    s{place} = zeros(x{place}.shape)" for place, has in enumerate(shadows) if has],
         "    out = Out()",
         f"    try: packed = pack({', '.join([*words, *map(repr, compiled.seeds)])})",
-        "    except PackError: return None",  # an int beyond 64 bits
+        "    except PackError: return None",  # an int of more than 64 bits
         "    if native(packed, out): return None",
         *entered,
         f"    return out[0], {answer}",
@@ -107,7 +108,9 @@ def _static_checks(compiled: Any) -> list[str]:
     """What must still mean what it meant; each is true where it does not."""
     found = []
     for place, (function, name, value) in enumerate(compiled.statics):
-        if name in function.__code__.co_freevars:
+        if not isinstance(function, types.FunctionType):
+            found.append(f"getattr(owner{place}, {name!r}, None) is not value{place}")
+        elif name in function.__code__.co_freevars:
             found.append(f"cell{place}.cell_contents is not value{place}")
         elif name in function.__globals__:
             found.append(f"globals{place}.get({name!r}) is not value{place}")
@@ -131,7 +134,11 @@ def _scope(compiled: Any) -> dict[str, Any]:
         "ints": (ctypes.c_int64 * out_type._length_).from_buffer,
     }
     for place, (function, name, value) in enumerate(compiled.statics):
-        scope[f"globals{place}"], scope[f"value{place}"] = function.__globals__, value
+        scope[f"value{place}"] = value
+        if not isinstance(function, types.FunctionType):
+            scope[f"owner{place}"] = function
+            continue
+        scope[f"globals{place}"] = function.__globals__
         if name in function.__code__.co_freevars:
             scope[f"cell{place}"] = function.__closure__[function.__code__.co_freevars.index(name)]
     return scope

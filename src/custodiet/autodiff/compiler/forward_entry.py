@@ -59,7 +59,7 @@ class CompiledTangent:
     """
 
     def __init__(
-        self, source: Source, program: Program, result: Value, free: list[tuple[Any, Any]], statics: list[tuple[Any, str, Any]]
+        self, source: Source, program: Program, result: Value, free: list[tuple[Any, Any, Any]], statics: list[tuple[Any, str, Any]]
     ) -> None:  # fmt: skip
         self.program, self.result, self.free = program, result, free
         self.tangents = Tangents(program)
@@ -90,9 +90,7 @@ class CompiledTangent:
         self._num_floats = sum(one.type == "f" for one in program.results)
         self._num_slots = sum(2 + one.type.ndim if isinstance(one.type, Arr) else 1 for one in program.results)
         self._watched = _watched(statics)
-        self._free_kinds = [
-            (function, name, kind_of(free_value(function, name))) for function, name in free if function
-        ]
+        self._free_kinds = [(function, name, kind) for function, name, kind in free if function is not None]
         self._direct = False
         self._natives: dict[int, _Native] = {}
         self._identities: dict[tuple[int, ...], Any] = {}
@@ -113,7 +111,7 @@ class CompiledTangent:
                 if kind_of(free_value(function, name)) != kind:
                     return False
             return not cells or all(free_value(function, name) is value for function, name, value in cells)
-        except KeyError:
+        except (KeyError, AttributeError):
             return False
 
     def native(self, width: int) -> _Native:
@@ -160,7 +158,9 @@ class CompiledTangent:
                 flatten_argument(one, kind_of(one), given)
             self._direct = len(given) == len(args) and all(map(is_same, given, args))
         if self.free:
-            given += [name if function is None else free_value(function, name) for function, name in self.free]
+            for function, name, _ in self.free:
+                value = free_value(function, name)
+                flatten_argument(value, kind_of(value), given)
         native, sweeps, num = self._seeds(given, seeds)
         if self.writes:
             CompiledGradient.refuse_aliases(given)
@@ -306,14 +306,14 @@ class CompiledTangent:
 
 
 def _watched(
-    statics: list[tuple[types.FunctionType, str, Any]],
-) -> tuple[list[tuple[dict[str, Any], str, Any]], list[tuple[types.FunctionType, str, Any]]]:
+    statics: list[tuple[Any, str, Any]],
+) -> tuple[list[tuple[dict[str, Any], str, Any]], list[tuple[Any, str, Any]]]:
     """Names to watch, each once: in the dictionary that has them (and not, above it, in the globals), and those of cells."""
     found: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
-    cells: list[tuple[types.FunctionType, str, Any]] = []
+    cells: list[tuple[Any, str, Any]] = []
     for function, name, value in statics:
-        names = function.__globals__
-        if name in function.__code__.co_freevars:
+        names = getattr(function, "__globals__", {})
+        if not isinstance(function, types.FunctionType) or name in function.__code__.co_freevars:
             cells.append((function, name, value))
         elif name in names:
             found[id(names), name] = (names, name, value)

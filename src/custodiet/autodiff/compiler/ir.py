@@ -22,10 +22,11 @@ Scalar = Literal["f", "i", "b"]
 
 @dataclass(frozen=True)
 class Arr:
-    """A C-contiguous array in memory."""
+    """A C-contiguous array in memory, or a Python list of numbers: its slices are copies, and + joins."""
 
     dtype: Literal["f", "i"]
     ndim: int
+    is_list: bool = False
 
 
 Type = Scalar | Arr
@@ -40,11 +41,17 @@ class Ref:
     type: Type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Const:
     """A number that is known."""
 
     value: float | int | bool
+
+    def __eq__(self, other: object) -> bool:  # 1 is not 1.0 here, 0.0 not -0.0
+        return isinstance(other, Const) and self.type == other.type and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
     @property
     def type(self) -> Type:

@@ -69,6 +69,8 @@ TRAPS_IF_NOT_FINITE = {
     "exp", "exp2", "expm1", "sinh", "cosh", "tan", "asin", "acos", "acosh", "atanh", "fpow", "lgamma", "log1p", "sin", "cos", "hypot",
 }  # fmt: skip
 EXACT_INT = 2**53
+LONG = 2**32
+"""rounds of a loop that CPython has to start: it may raise early, which the flag would tell only at the end"""
 BITS = 62
 """blocks per word of those that were entered"""
 PRELUDE = """
@@ -437,7 +439,9 @@ class Emitter:
         for axis, length in enumerate(lengths):
             self.leave_if(self.new(f"icmp slt i64 {length}, 0"))
             self.put(f"store i64 {length}, ptr {self.part(stmt.dst, str(axis))}")
-            total = self.new(f"mul i64 {total}, {length}")
+            pair = self.new(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {total}, i64 {length})")
+            self.leave_if(self.new(f"extractvalue {{i64, i1}} {pair}, 1"))
+            total = self.new(f"extractvalue {{i64, i1}} {pair}, 0")
         data = self._new_memory(total, blank=stmt.blank)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
         self.put(f"store ptr {self._shadow_memory(stmt.dst, total, stmt.blank)}, ptr {self.part(stmt.dst, 's')}")
@@ -590,8 +594,11 @@ class Emitter:
             else:
                 self.set(header.var, self.get(header.init))
         trips = None if stmt.trips is None else self.get(stmt.trips)
-        if trips is not None and stmt.frame:
-            self._reserve(stmt, trips)
+        at_once = trips is not None and stmt.stop is None  # a loop that may end early takes room as it goes
+        if at_once:
+            self.leave_if(self.new(f"icmp sgt i64 {trips}, {LONG}"))
+            if stmt.frame:
+                self._reserve(stmt, trips or "0")
         self.set(stmt.counter, "0")
         self.put(f"br label %{head}")
         self.start(head)
@@ -605,8 +612,10 @@ class Emitter:
         self.put(f"br i1 {go}, label %{body}, label %{end}")
         self.start(body)
         self._entered(stmt.line)
+        if trips is not None and not at_once:
+            self.leave_if(self.new(f"load i1, ptr {self.slot('trap', 'i1')}"))
         if stmt.frame:
-            if trips is None:
+            if not at_once:
                 self._reserve(stmt, "1")
             self._push(stmt)
         self.block(stmt.body)
@@ -644,6 +653,7 @@ class Emitter:
         grow, after = self.fresh_label("grow"), self.fresh_label("roomy")
         self.put(f"br i1 {self.new(f'icmp sgt i64 {need}, {room}')}, label %{grow}, label %{after}")
         self.start(grow)
+        self.leave_if(self.new(f"icmp sgt i64 {need}, {2**48 // max(1, self._frame_size(loop))}"))
         twice = self.new(f"shl i64 {room}, 1")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {need}, i64 {twice})")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {size}, i64 16)")
@@ -797,6 +807,13 @@ class Emitter:
     def _op_square(self, a: str) -> str:
         return self.new(f"fmul double {a}, {a}")
 
+    def _op_pow2(self, a: str) -> str:
+        """``a ** 2``, an OverflowError where it leaves the floats."""
+        value = self.new(f"fmul double {a}, {a}")
+        if not self.quiet:
+            self.trap_if(self.new(f"fcmp oeq double {value}, {self.literal(Const(math.inf))}"))
+        return value
+
     def _op_ineg(self, a: str) -> str:
         return self._overflowing("isub", ["0", a])
 
@@ -904,13 +921,23 @@ class Emitter:
         return self.new(f"select i1 {is_zero}, double {signed}, double {moved}")
 
     def _op_ffloordiv(self, a: str, b: str) -> str:
-        rest = self._op_fmod(a, b)
+        """As CPython's float_divmod, which does not correct the remainder before it divides."""
+        zero, one = self.literal(Const(0.0)), self.literal(Const(1.0))
+        self.trap_if(self.new(f"fcmp oeq double {b}, {zero}"))
+        rest = self.new(f"frem double {a}, {b}")
         quotient = self.new(f"fdiv double {self.new(f'fsub double {a}, {rest}')}, {b}")
+        differ = self.new(
+            f"xor i1 {self.new(f'fcmp olt double {rest}, {zero}')}, {self.new(f'fcmp olt double {b}, {zero}')}"
+        )
+        differ = self.new(f"and i1 {differ}, {self.new(f'fcmp une double {rest}, {zero}')}")
+        quotient = self.new(
+            f"select i1 {differ}, double {self.new(f'fsub double {quotient}, {one}')}, double {quotient}"
+        )
         floor = self.new(f"call double @llvm.floor.f64(double {quotient})")
         far = self.new(f"fcmp ogt double {self.new(f'fsub double {quotient}, {floor}')}, {self.literal(Const(0.5))}")
-        return self.new(
-            f"select i1 {far}, double {self.new(f'fadd double {floor}, {self.literal(Const(1.0))}')}, double {floor}"
-        )
+        floor = self.new(f"select i1 {far}, double {self.new(f'fadd double {floor}, {one}')}, double {floor}")
+        signed = self.new(f"call double @llvm.copysign.f64(double {zero}, double {self.new(f'fdiv double {a}, {b}')})")
+        return self.new(f"select i1 {self.new(f'fcmp oeq double {quotient}, {zero}')}, double {signed}, double {floor}")
 
     def _op_fpow(self, a: str, b: str) -> str:
         return self._checked("fpow", [a, b], self.new(f"call double @llvm.pow.f64(double {a}, double {b})"))

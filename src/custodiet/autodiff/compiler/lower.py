@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from custodiet.autodiff.compiler.adjoint import walk
 from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
@@ -27,6 +28,7 @@ from custodiet.autodiff.compiler.ir import (
     Program,
     Ref,
     Require,
+    Store,
     Type,
 )
 from custodiet.autodiff.compiler.values import (
@@ -237,7 +239,16 @@ class Lowerer(Recursion):
     def _do_Return(self, node: ast.Return) -> None:
         value: Value = Static(None) if node.value is None else self.kept(node.value)
         self.note_return(value)
+        self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
+
+    def _refuse_int(self, value: Value, line: int) -> None:
+        """What is differentiated is a float on every path, or the tape says that it is not."""
+        if self.frame.depth:
+            return
+        first = value.items[0] if isinstance(value, Tup) and value.items else value
+        if isinstance(first, Ref | Const) and first.type in ("i", "b"):
+            raise Declined("an int or a bool is returned, not one float", line=line)
 
     def _do_Break(self, node: ast.Break) -> None:
         self.frame.env[BREAK] = TRUE
@@ -503,6 +514,8 @@ class Lowerer(Recursion):
             if isinstance(node, ast.While):
                 self.block = pre
                 cond = self.truth(node.test)
+                if any(isinstance(one, Store) for one in walk(pre)):
+                    raise Declined("a loop's condition writes into memory", line=node.lineno)
                 inside = {key for key in self.frame.env if key not in before}
                 if inside:
                     raise Declined("a name is assigned in a loop's condition", line=node.lineno)
@@ -536,6 +549,10 @@ class Lowerer(Recursion):
         after |= {key: value for key, value in after_env.items() if key not in before and isinstance(value, Closure)}
         for one in carried:  # what could not be carried must not be read afterwards
             if one not in headers and before[one] is not after_env.get(one):
+                if isinstance(before[one], Static | Closure | RangeValue) and before[one] != after_env.get(one):
+                    raise Declined(
+                        f"{one} is no number before the loop and another thing after a round", line=node.lineno
+                    )
                 after[one] = Undefined(f"{one} changes its kind in a loop")
         return loop, after, self._exported(only, loop)
 

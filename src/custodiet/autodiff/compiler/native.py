@@ -105,10 +105,10 @@ def load_native(text: str, *, name: str = ENTRY) -> NativeFunction:
     with _LOCK:
         machine = _target()
         folder = cache_folder()
-        path = None if folder is None else folder / f"{native_key(text)}.o"
+        path = None if folder is None else folder / f"{native_key(text)}.code"
         code = None
-        if path is not None and path.is_file():
-            code = path.read_bytes()
+        if path is not None:
+            code = _kept(path)
         if code is None:
             code = _compile(machine, text)
             if path is not None:
@@ -143,12 +143,25 @@ def _fresh_machine() -> Any:
     return target.create_target_machine(cpu=name, features=features, opt=SPEED_LEVEL, jit=True)
 
 
+def _checksum(code: bytes) -> bytes:
+    return hashlib.blake2b(code, digest_size=16).digest()
+
+
+def _kept(path: Path) -> bytes | None:
+    """Machine code from the disk; None where it is missing, unreadable or damaged."""
+    try:
+        told = path.read_bytes()
+    except OSError:
+        return None
+    return told[16:] if told[:16] == _checksum(told[16:]) else None
+
+
 def _keep(path: Path, code: bytes) -> None:
     """Write beside and rename; a cache that cannot be written is no error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-        part.write_bytes(code)
+        part.write_bytes(_checksum(code) + code)
         part.replace(path)
     except OSError:
         return

@@ -29,6 +29,7 @@ class Tup:
     """A tuple (or a list that is only read) whose length is known."""
 
     items: list[Value]
+    is_list: bool = False
 
 
 @dataclass
@@ -119,7 +120,7 @@ def rebuild(value: Value, new: list[Operand]) -> Value:
     if isinstance(value, Ref | Const):
         return new.pop(0)
     if isinstance(value, Tup):
-        return Tup([rebuild(item, new) for item in value.items])
+        return Tup([rebuild(item, new) for item in value.items], value.is_list)
     if isinstance(value, Mapping):
         return Mapping({key: rebuild(item, new) for key, item in value.items.items()}, value.attributes)
     return value
