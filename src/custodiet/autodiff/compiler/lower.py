@@ -244,7 +244,7 @@ class Lowerer(Recursion):
 
     def _refuse_int(self, value: Value, line: int) -> None:
         """What is differentiated is a float on every path, or the tape says that it is not."""
-        if self.frame.depth:
+        if self.frame.depth or self.context is not None:
             return
         first = value.items[0] if isinstance(value, Tup) and value.items else value
         if isinstance(first, Ref | Const) and first.type in ("i", "b"):
