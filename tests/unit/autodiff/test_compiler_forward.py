@@ -221,6 +221,48 @@ def test_native_is_interpreted(function, inputs, argnums):
         np.testing.assert_array_equal(before, after)  # a Jacobian leaves its arguments alone
 
 
+def plain(a, b):
+    return a @ b
+
+
+def first_turned(a, b):
+    return a.T @ b
+
+
+def second_turned(a, b):
+    return a @ b.T
+
+
+def both_turned(a, b):
+    return a.T @ b.T
+
+
+def squared(a, b):
+    return (a @ a) * b
+
+
+def by_a_vector(a, b):
+    return np.tanh(a @ b[0])
+
+
+def from_a_vector(a, b):
+    return b[1] @ a
+
+
+@pytest.mark.parametrize(
+    "function", [plain, first_turned, second_turned, both_turned, squared, by_a_vector, from_a_vector]
+)
+def test_products_of_matrices(function):
+    rng = np.random.default_rng(7)
+    a, b = rng.standard_normal((3, 3)), rng.standard_normal((3, 3))
+    if function is plain:
+        a, b = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
+    for argnums in ((0, 1), (0,), (1,)):
+        found = jacobian(function, argnums, mode="compile")(a, b)
+        for mine, theirs in zip(found, jacobian(function, argnums, mode="trace")(a, b), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("mode", ["compile", "trace"])
 def test_jvp_writes_into_arguments_as_cpython_does(mode):
     x, y = np.array([0.7, 0.2, -0.3]), np.array([1.5, 2.5, 0.5])
@@ -335,15 +377,15 @@ def test_long_programs_are_checked_by_differences(monkeypatch):
 
 
 def test_what_the_compiler_declines_is_interpreted_or_said():
-    def rolls(x):
-        return np.roll(x, 1)
+    def noisy(x, rng):
+        return x * rng.standard_normal(3)
 
-    x = np.array([3.0, 1.0, 2.0])
-    for _ in range(2):
-        derivative = jacobian(rolls)
-        np.testing.assert_array_equal(derivative(x) @ x, np.roll(x, 1))
+    x, draws = np.array([3.0, 1.0, 2.0]), np.random.default_rng(1).standard_normal((3, 3))
+    derivative, rng = jacobian(noisy), np.random.default_rng(1)
+    for draw in draws:
+        np.testing.assert_array_equal(derivative(x, rng), np.diag(draw))
     with pytest.raises(DifferentiationError, match="cannot be compiled"):
-        jacobian(rolls, mode="compile")(x)
+        jacobian(noisy, mode="compile")(x, rng)
 
 
 def test_an_int_has_no_derivative_on_any_path():
@@ -366,21 +408,30 @@ def test_returned_arrays_outlive_the_call_and_are_freed():
     np.testing.assert_array_equal(part, expected)
 
 
-def test_empty_inputs_and_ints_beyond_64_bits():
+def times(x, n):
+    return x[0] * n
+
+
+@pytest.mark.parametrize("transform", [jacobian, grad])
+def test_ints_beyond_64_bits(transform):
+    derivative = transform(times, mode="compile")
+    for n in (2**40, 2**70):
+        np.testing.assert_array_equal(derivative(np.ones(1), n), [float(n)])
+
+
+def test_empty_inputs():
     assert jacobian(mixing, mode="compile")(np.zeros(0)).shape == (0, 2, 0)
-    derivative = jacobian(lambda x, n: x[0] * n, mode="compile")
-    np.testing.assert_array_equal(derivative(np.ones(1), 2**40), [2.0**40])
-    np.testing.assert_array_equal(derivative(np.ones(1), 2**70), [2.0**70])
 
 
 def test_a_global_array_of_another_type_is_read_anew():
     x = np.array([1.0, 2.0])
-    derivative = jacobian(with_a_global_array, mode="compile")
+    derivatives = [jacobian(with_a_global_array, mode="compile"), grad(with_a_global_array, mode="compile")]
     global TABLE
     before = TABLE
     try:
         for TABLE in (np.array([2.0, 3.0]), np.array([4, 5])):
-            np.testing.assert_array_equal(derivative(x), TABLE)
+            for derivative in derivatives:
+                np.testing.assert_array_equal(derivative(x), TABLE)
     finally:
         TABLE = before
 

@@ -50,7 +50,9 @@ def kind_of(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.str, value.ndim, *[size == 1 for size in value.shape])
+        dtype, shape = value.dtype, value.shape
+        name = "f8" if dtype is FLOAT_DTYPE else "i8" if dtype is INT_DTYPE else dtype.str
+        return (name, len(shape), *[size == 1 for size in shape]) if 1 in shape else (name, len(shape))
     if kind is tuple:
         return ("t", *map(kind_of, value))
     if kind is list:
@@ -258,7 +260,7 @@ class CompiledGradient:
         for one in args:
             flatten_argument(one, kind_of(one), given)
         for function, name, _ in self.free:
-            value = name if function is None else free_value(function, name)
+            value = free_value(function, name)
             flatten_argument(value, kind_of(value), given)
         words: list[Any] = []
         shadows: list[Any] = []

@@ -313,7 +313,9 @@ def _watched(
     cells: list[tuple[Any, str, Any]] = []
     for function, name, value in statics:
         names = getattr(function, "__globals__", {})
-        if not isinstance(function, types.FunctionType) or name in function.__code__.co_freevars:
+        if isinstance(function, types.ModuleType) and name in vars(function):
+            found[id(function), name] = (vars(function), name, value)
+        elif not isinstance(function, types.FunctionType) or name in function.__code__.co_freevars:
             cells.append((function, name, value))
         elif name in names:
             found[id(names), name] = (names, name, value)

@@ -444,12 +444,12 @@ class Emitter:
             total = self.new(f"extractvalue {{i64, i1}} {pair}, 0")
         data = self._new_memory(total, blank=stmt.blank)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
-        self.put(f"store ptr {self._shadow_memory(stmt.dst, total)}, ptr {self.part(stmt.dst, 's')}")
+        self.put(f"store ptr {self._shadow_memory(stmt.dst, total, stmt.blank)}, ptr {self.part(stmt.dst, 's')}")
         if stmt.fill != Const(0.0):
             self._fill(data, total, self.get(stmt.fill))
 
-    def _shadow_memory(self, arr: Ref, num: str) -> str:
-        """What lies beside the `num` elements of a new array."""
+    def _shadow_memory(self, arr: Ref, num: str, blank: bool) -> str:
+        """What lies beside the `num` elements of a new array; its numbers are `blank`, an adjoint's are zero."""
         wanted = self.reverse is not None and arr.name in self.reverse.active
         return self._new_memory(num) if wanted else "null"
 

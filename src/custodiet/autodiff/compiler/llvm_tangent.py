@@ -7,6 +7,8 @@ array's two pointers and lengths; the memory that holds returned arrays, which t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import (
     Alloc,
@@ -217,29 +219,87 @@ class _TangentEmitter(Emitter):
         super()._do_update(stmt)
         if not self.tangents.is_active(stmt.src):
             return
-        elements = self._elements(stmt.arr, self._offset(stmt.arr, stmt.index, True))
-        kind = "fsub" if stmt.negative else "fadd"
-        pairs = zip(self._read_tangent(elements), self.tangent(stmt.src), self.layout.chunks, strict=True)
-        sums = [self.new(f"{kind} {self._kind(lanes)} {old}, {more}") for old, more, lanes in pairs]
-        self._write_tangent(elements, sums, self._stride(stmt.arr))
+        pointer = self._elements(stmt.arr, self._offset(stmt.arr, stmt.index, True))
+        sign = MINUS_ONE if stmt.negative else ONE
+        total = self._plus_product(self._read_tangent(pointer), sign, self.tangent(stmt.src), guarded=False)
+        self._write_tangent(pointer, total, self._stride(stmt.arr))
 
     def _do_matmul(self, stmt: MatMul) -> None:
-        if self.tangents.carries(stmt.dst):
-            raise Declined("a matrix product in forward mode", line=stmt.line)
+        """Tangents of a product, d(ab) = da b + a db, each as products of matrices whose rows end in the directions."""
         super()._do_matmul(stmt)
+        if not self.tangents.carries(stmt.dst):
+            return
+        m, n, k = (self.get(one) for one in stmt.sizes)
+        step = self._stride(stmt.dst)
+        row, inner = self.new(f"mul nsw i64 {n}, {step}"), self.new(f"mul nsw i64 {k}, {step}")
+        dst, da, db = (self.new(f"load ptr, ptr {self.part(one, 's')}") for one in (stmt.dst, stmt.a, stmt.b))
+        a, b = (self.new(f"load ptr, ptr {self.part(one, 'p')}") for one in (stmt.a, stmt.b))
+        size = self.new(f"shl i64 {self.new(f'mul i64 {m}, {row}')}, 3")
+        self.put(f"call void @llvm.memset.p0.i64(ptr {dst}, i8 0, i64 {size}, i1 false)")
 
-    def _shadow_memory(self, arr: Ref, num: str) -> str:
+        def product(
+            flag: bool, sizes: tuple[str, str, str], lengths: tuple[str, str], pointers: tuple[str, str, str]
+        ) -> None:
+            numbers = ", ".join(f"i64 {one}" for one in (*sizes, *lengths))
+            places = ", ".join(f"ptr {one}" for one in pointers)
+            flags, beta = f"i1 {str(flag).lower()}, i1 false", f"double {self.literal(ONE)}"
+            self.put(f"call void @custodiet_gemm({flags}, {numbers}, {beta}, {places})")
+
+        def scaled(base: str, count: str, length: str) -> str:
+            return self._at(base, self.new(f"mul nsw i64 {count}, {length}"))
+
+        if self.tangents.carries(stmt.a):
+            wide = self.new(f"mul nsw i64 {m}, {step}")
+
+            def one_row(i: str) -> None:
+                start = scaled(da, i, str(step) if stmt.transpose_a else inner)
+                lengths = (k if stmt.transpose_b else n, wide if stmt.transpose_a else str(step))
+                product(not stmt.transpose_b, (n, str(step), k), lengths, (scaled(dst, i, row), b, start))
+
+            self._counted(m, one_row)
+        if not self.tangents.carries(stmt.b):
+            return
+        across = m if stmt.transpose_a else k
+        if not stmt.transpose_b:
+            product(stmt.transpose_a, (m, row, k), (across, row), (dst, a, db))
+            return
+
+        def one_element(i: str, j: str) -> None:
+            place = self.new(f"add nsw i64 {self.new(f'mul nsw i64 {i}, {n}')}, {j}")
+            left = scaled(a, i, "1" if stmt.transpose_a else k)
+            pointers = (scaled(dst, place, str(step)), left, scaled(db, j, inner))
+            product(stmt.transpose_a, ("1", str(step), k), (across, str(step)), pointers)
+
+        self._counted(m, lambda i: self._counted(n, lambda j: one_element(i, j)))
+
+    def _counted(self, num: str, body: Callable[[str], None]) -> None:
+        """A loop over 0 ... num - 1."""
+        head, round_, end = (self.fresh_label(one) for one in ("count", "counting", "counted"))
+        slot = self.slot(f"{head}.at", "i64")
+        self.put(f"store i64 0, ptr {slot}")
+        self.put(f"br label %{head}")
+        self.start(head)
+        at = self.new(f"load i64, ptr {slot}")
+        self.put(f"br i1 {self.new(f'icmp slt i64 {at}, {num}')}, label %{round_}, label %{end}")
+        self.start(round_)
+        body(at)
+        self.put(f"store i64 {self.new(f'add i64 {at}, 1')}, ptr {slot}")
+        self.put(f"br label %{head}")
+        self.start(end)
+
+    def _shadow_memory(self, arr: Ref, num: str, blank: bool) -> str:
         if not self.tangents.carries(arr):
             return "null"
-        return self._new_memory(self.new(f"mul i64 {num}, {self._stride(arr)}"))
+        return self._new_memory(self.new(f"mul i64 {num}, {self._stride(arr)}"), blank=blank)
 
     def _new_memory(self, num: str, *, blank: bool = False) -> str:
-        """Zeroed memory on the boundary of a vector, linked into the arena together with its size."""
+        """Memory on the boundary of a vector, linked into the arena together with its size; zeroed unless `blank`."""
         words = self.new(f"add i64 {num}, {HEADER_WORDS + ALIGNMENT // 8}")
-        memory = self.new(f"call ptr @calloc(i64 {words}, i64 8)")
+        size = self.new(f"shl i64 {words}, 3")
+        memory = self.new(f"call ptr @malloc(i64 {size})" if blank else f"call ptr @calloc(i64 {words}, i64 8)")
         self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
-        self.put(f"store i64 {self.new(f'shl i64 {words}, 3')}, ptr {self._at(memory, 1)}")
+        self.put(f"store i64 {size}, ptr {self._at(memory, 1)}")
         self.put(f"store ptr {memory}, ptr %arena")
         first = self._at(memory, HEADER_WORDS + ALIGNMENT // 8 - 1)
         return self.new(f"call ptr @llvm.ptrmask.p0.i64(ptr {first}, i64 -{ALIGNMENT})")

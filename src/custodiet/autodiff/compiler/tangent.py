@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from custodiet.autodiff.compiler.adjoint import Sweep, parsed_rule, walk
 from custodiet.autodiff.compiler.adjoint_calls import Facts
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import Arr, Const, Load, Op, Operand, Program, Ref
+from custodiet.autodiff.compiler.ir import Arr, Const, Load, MatMul, Op, Operand, Program, Ref, Update
 from custodiet.autodiff.compiler.operations import DERIVATIVES
 
 __all__ = ["Layout", "Partials", "Tangents"]
@@ -82,10 +82,13 @@ class Tangents:
         base = self.sweep.base
         found = {base(one) for one in self.program.results if isinstance(one, Ref) and isinstance(one.type, Arr)}
         found -= {base(ref) for ref in self.program.params if isinstance(ref.type, Arr)}
+        for stmt in walk(self.program.body):
+            if isinstance(stmt, MatMul):
+                found -= {base(stmt.dst), base(stmt.a), base(stmt.b)}
         return found - {
             base(stmt.arr)
             for stmt in walk(self.program.body)
-            if isinstance(stmt, Load) and stmt.dst.name in self.active
+            if isinstance(stmt, Update) or (isinstance(stmt, Load) and stmt.dst.name in self.active)
         }
 
 
