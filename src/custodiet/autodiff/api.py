@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.show import SourceText, source_for
 from custodiet.autodiff.dispatch import Explanation, State, check_mode, explain_call, run_value_and_grad, scalar_result
-from custodiet.autodiff.engine import forward_call, reverse_call
+from custodiet.autodiff.engine import check_argnums, forward_call, reverse_call
 from custodiet.autodiff.pytree import flatten, flatten_differentiable, map_leaves, same_structure
 from custodiet.autodiff.rules.core import primal_of, shape_of
 from custodiet.errors import DifferentiationError
@@ -40,7 +41,8 @@ def value_and_grad(
 
     Returns:
         A function of f's arguments that returns (value, gradient), with has_aux ((value, aux), gradient). The gradient
-        has the nest, shapes and dtypes of the argument; with several argnums it is a tuple.
+        has the nest, shapes and dtypes of the argument; with several argnums it is a tuple. Its attribute `source` is the
+        generated derivative as Python, for the types that were compiled last; `source_for(*args)` compiles and shows.
 
     Raises:
         DifferentiationError: f did not return a number, or an argument has no derivative.
@@ -52,7 +54,12 @@ def value_and_grad(
     def run(*args: Any, **kwargs: Any) -> Any:
         return run_value_and_grad(f, args, kwargs, wanted, has_aux, mode, state)
 
+    def shown_for(*args: Any) -> str:
+        return source_for(f, args, check_argnums(wanted, args), has_aux)
+
     run.state = state  # type: ignore[attr-defined]
+    run.source = SourceText(getattr(f, "__name__", "the function"), state.compiled)  # type: ignore[attr-defined]
+    run.source_for = shown_for  # type: ignore[attr-defined]
     return run
 
 
@@ -71,7 +78,7 @@ def grad(
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    run.state = both.state  # type: ignore[attr-defined]
+    run.state, run.source, run.source_for = both.state, both.source, both.source_for  # type: ignore[attr-defined]
     return run
 
 

@@ -29,6 +29,7 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     Type,
     View,
+    place_key,
 )
 from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
 from custodiet.autodiff.compiler.values import (
@@ -71,6 +72,8 @@ class Expressions:
         self.callees: dict[str, Program] = {}
         self.stores: set[str] = set()
         self.views: dict[str, str] = {}
+        self.told: dict[str, str] = {}
+        self.origins: dict[str, tuple[str, int]] = {}
         self.free_inputs: dict[tuple[int, str], Value] = {}
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
@@ -88,6 +91,14 @@ class Expressions:
     def emit(self, stmt: Stmt) -> None:
         """Append to the present block."""
         self.block.append(stmt)
+        name = (
+            place_key(stmt.arr, stmt.index)
+            if isinstance(stmt, Store)
+            else getattr(getattr(stmt, "dst", None), "name", "")
+        )
+        if name and self.frame is not None:
+            source = self.frame.source
+            self.origins[name] = (source.file, (getattr(stmt, "line", 0) or self.line) + source.first_line)
 
     def op(self, name: str, *args: Operand, hint: str = "t") -> Operand:
         """A scalar operation; constants are folded where that cannot raise."""

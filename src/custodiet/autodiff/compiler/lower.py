@@ -73,6 +73,8 @@ class Lowerer(Expressions):
             active=active,
             callees=self.callees,
             stores=self.stores,
+            told=self.told,
+            origins=self.origins,
         )
 
     @staticmethod
@@ -217,12 +219,14 @@ class Lowerer(Expressions):
         old = self.read(target.id, node.lineno)
         if isinstance(old, Ref) and isinstance(old.type, Arr):
             raise Declined("an array is changed in place as a whole", line=node.lineno)
-        self.frame.env[target.id] = self.binary(node.op, old, self.value(node.value), node.lineno)
+        self.assign(target, self.binary(node.op, old, self.value(node.value), node.lineno))
 
     def assign(self, target: ast.expr, value: Value) -> None:
         """Bind a target: a name, a pattern of names, an element."""
         if isinstance(target, ast.Name):
             self.frame.env[target.id] = value
+            if isinstance(value, Ref):
+                self.told.setdefault(value.name, target.id)
         elif isinstance(target, ast.Tuple | ast.List):
             items = self.items(value, target.lineno)
             if len(items) != len(target.elts) or any(isinstance(one, ast.Starred) for one in target.elts):
