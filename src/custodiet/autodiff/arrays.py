@@ -19,22 +19,11 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.core import apply, fail, top_of, traced
-from custodiet.autodiff.rules import COMPOSITES, RULES
-from custodiet.autodiff.rules.composites import CONSTANT, REFUSED
+from custodiet.autodiff.rules import RULES
 from custodiet.autodiff.rules.core import Rule, primal_of
 from custodiet.autodiff.rules.indexing import is_advanced
 
-__all__ = [
-    "TracedArray",
-    "array_function",
-    "array_of",
-    "array_ufunc",
-    "constant",
-    "link_view",
-    "method_of",
-    "plain",
-    "plain_deep",
-]
+__all__ = ["TracedArray", "constant", "link_view", "plain", "plain_index"]
 
 _PERMUTATIONS = frozenset(
     {
@@ -43,45 +32,65 @@ _PERMUTATIONS = frozenset(
     }
 )  # fmt: skip
 _READ_ONLY = frozenset({np.diagonal, np.diag, np.broadcast_to})
-_TEST_UFUNCS = frozenset(
-    {
-        np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.isnan, np.isinf, np.isfinite,
-        np.signbit, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
-    }
-)  # fmt: skip
-_REDUCTIONS: dict[Any, Any] = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-}
 
 
 class TracedArray:
     """An array in a trace, or a constant that may enter one; see the head of this file."""
 
-    __slots__ = ("__weakref__", "base", "cut", "i", "seen", "shared", "t", "v", "version")
+    __slots__ = ("__weakref__", "_i", "_t", "_v", "base", "cut", "seen", "shared", "version")
     _traced_ = True
     _is_array_ = True
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment] # as arrays
 
     def __init__(self, v: Any, i: Any, t: Any) -> None:
-        self.v = v
-        self.i = i
-        self.t = t
+        self._v = v
+        self._i = i
+        self._t = t
         self.base: TracedArray | None = None
         self.cut: Any = None
         self.seen = 0
         self.version = 0
         self.shared = False
 
+    @property
+    def v(self) -> Any:
+        """The value, one level further out."""
+        if self.base is not None:
+            self.sync()
+        return self._v
+
+    @v.setter
+    def v(self, value: Any) -> None:
+        self._v = value
+
+    @property
+    def i(self) -> Any:
+        """The place on the tape, or the tangent."""
+        if self.base is not None:
+            self.sync()
+        return self._i
+
+    @i.setter
+    def i(self, value: Any) -> None:
+        self._i = value
+
+    @property
+    def t(self) -> Any:
+        """The trace; None for a constant."""
+        if self.base is not None:
+            self.sync()
+        return self._t
+
+    @t.setter
+    def t(self, value: Any) -> None:
+        self._t = value
+
     def _value(self) -> Any:
-        self.sync()
         return self.v
 
     @property
-    def __class__(self) -> Any:  # isinstance(x, np.ndarray) answers as for the plain array
+    def __class__(self) -> Any:  # type: ignore[override]  # isinstance(x, np.ndarray) answers as for the plain array
         return np.ndarray
 
     def sync(self) -> None:
@@ -91,9 +100,9 @@ class TracedArray:
             return
         base.sync()
         if base.version != self.seen:
-            kind, rule, args, kwargs = self.cut
-            again = base[args] if kind == "item" else apply(rule, (base, *args), dict(kwargs))
-            self.v, self.i, self.t, self.shared = again.v, again.i, again.t, again.shared
+            place, rule, args, kwargs = self.cut
+            again = base[args] if rule is None else apply(rule, (*args[:place], base, *args[place:]), dict(kwargs))
+            self._v, self._i, self._t, self.shared = again._v, again._i, again._t, again.shared
             self.seen = base.version
             self.version += 1
 
@@ -140,7 +149,7 @@ class TracedArray:
             if not out._is_array_:
                 return out
         if not is_advanced(key):
-            out.base, out.cut, out.seen = self, ("item", None, key, {}), self.version
+            out.base, out.cut, out.seen = self, (0, None, key, {}), self.version
         return out
 
     def __len__(self) -> int:
@@ -206,7 +215,7 @@ class TracedArray:
     def __setitem__(self, key: Any, value: Any) -> None:
         key = plain_index(key)
         if isinstance(value, (list, tuple)):
-            value = array_of(value)
+            value = calls.array_of(value)
         if self.base is not None:
             self.sync()
             changed = self.copy()
@@ -215,7 +224,7 @@ class TracedArray:
             return
         if type(value) is TracedArray:
             value.sync()
-            if value.base is self and value.cut[0] == "item" and _same_key(value.cut[2], key):
+            if value.base is self and value.cut[1] is None and _same_key(value.cut[2], key):
                 return  # a[k] += b has written through the view already
             value = value.snapshot() if value.t is not None else value.keep()
         self.unshare()
@@ -228,11 +237,11 @@ class TracedArray:
 
     def _write_back(self, changed: Any) -> None:
         """The array that this view shows becomes `changed`: tell the base."""
-        kind, rule, args, kwargs = self.cut
+        place, rule, args, kwargs = self.cut
         base: Any = self.base
-        if kind == "item":
+        if rule is None:
             base[args] = changed
-        elif rule.primal in _PERMUTATIONS:
+        elif rule.primal in _PERMUTATIONS and place == 0:
             base[...] = rule.vjps[0](changed, self, base, *args, **kwargs)
         elif rule.primal in _READ_ONLY:
             raise ValueError("assignment destination is read-only")
@@ -303,7 +312,7 @@ class TracedArray:
         dtype = np.dtype(dtype)
         if dtype.kind != "f":
             return primal_of(self).astype(dtype, **kwargs)
-        return self.snapshot() if dtype == self.dtype else apply(RULES[cast], (self, dtype), {})
+        return self.snapshot() if dtype == self.dtype else apply(RULES[calls.cast], (self, dtype), {})
 
     def item(self, *args: Any) -> Any:
         """One element as a Python float that keeps its derivative."""
@@ -358,15 +367,15 @@ class TracedArray:
         return primal_of(value) in primal_of(self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return array_ufunc(ufunc, method, inputs, kwargs)
+        return calls.array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_function(func, args, kwargs)
+        return calls.array_function(func, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
-        return method_of(self, name)
+        return calls.method_of(self, name)
 
 
 # ---- operators, made from the ufuncs
@@ -385,14 +394,18 @@ _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 
 def _operator(ufunc: Any, swap: bool) -> Callable[[Any, Any], Any]:
+    rule_of = RULES.__getitem__
+
     def run(self: Any, other: Any) -> Any:
-        if other is None or isinstance(other, (str, dict)):
-            return NotImplemented
-        if isinstance(other, (list, tuple)):
-            other = array_of(other)
-        if isinstance(other, complex) or getattr(other, "dtype", None) in (np.complex64, np.complex128):
+        kind = type(other)
+        if kind is not TracedArray and kind is not float and kind is not int and kind is not np.ndarray:
+            if other is None or isinstance(other, (str, dict)):
+                return NotImplemented
+            if isinstance(other, (list, tuple)):
+                other = calls.array_of(other)
+        if kind is not TracedArray and calls.is_complex(other):
             fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
-        return apply(RULES[ufunc], (other, self) if swap else (self, other), {})
+        return apply(rule_of(ufunc), (other, self) if swap else (self, other), {})
 
     return run
 
@@ -464,232 +477,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def plain_deep(value: Any) -> Any:
-    """Primal values, also inside tuples, lists and dicts."""
-    if type(value) in (tuple, list):
-        return type(value)(plain_deep(one) for one in value)
-    if type(value) is dict:
-        return {k: plain_deep(v) for k, v in value.items()}
-    return primal_of(value)
-
-
-def link_view(result: Any, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def link_view(result: TracedArray, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Where NumPy returned a view of an operand, let the handle know its base."""
-    if type(result) is not TracedArray or result.base is not None:
-        return result
-    ground = primal_of(result)
-    if ground.base is None and rule.primal not in _PERMUTATIONS:
-        return result
+    ground = result._v
+    if type(ground) is not np.ndarray:
+        ground = primal_of(ground)
+    if result.base is not None or (ground.base is None and rule.primal not in _PERMUTATIONS):
+        return  # linked already, or it owns its memory
     for place, one in enumerate(args):
         if type(one) is TracedArray and np.may_share_memory(ground, primal_of(one)):
-            if place != 0:
-                result.v = result.v.copy()
-                return result
-            result.base, result.cut, result.seen = one, ("call", rule, args[1:], kwargs), one.version
-            return result
-    return result
+            rest = (*args[:place], *args[place + 1 :])
+            result.base, result.cut, result.seen = one, (place, rule, rest, kwargs), one.version
+            return
 
 
-def cast(x: Any, dtype: Any) -> Any:
-    """`x.astype(dtype)` between floating dtypes."""
-    return x.astype(dtype)
-
-
-def _define_cast() -> None:
-    from custodiet.autodiff.rules.core import dtype_of, register
-
-    register(
-        "astype",
-        cast,
-        (lambda g, out, x, dtype: g.astype(dtype_of(x)), None),
-        (lambda t, out, x, dtype: t.astype(dtype), None),
-        ("", ""),
-    )
-
-
-_define_cast()
-
-
-def array_of(data: Any, dtype: Any = None, copy: bool = True) -> Any:
-    """`np.array(data)` where numbers or arrays inside may be traced.
-
-    Args:
-        data: array, number or nested sequences of equal shapes.
-        dtype: floating dtype, or None for NumPy's choice.
-        copy: False lets an array that needs no change through.
-    """
-    if type(data) is TracedArray:
-        if dtype is not None and np.dtype(dtype) != data.dtype:
-            return data.astype(dtype)
-        return data.copy() if copy else data
-    if not _holds_traced(data):
-        out = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
-        return constant(out)
-    if dtype is not None and np.dtype(dtype).kind not in "f":
-        return np.array(plain_deep(data), dtype=dtype)
-    if not isinstance(data, (list, tuple)):
-        out = np.reshape(data, ())
-    elif not data:
-        return constant(np.array(data, dtype=dtype))
-    else:
-        parts = [array_of(one) if isinstance(one, (list, tuple)) else one for one in data]
-        shapes = {np.shape(one) for one in parts}
-        if len(shapes) > 1:
-            raise ValueError(f"setting an array element with a sequence: the shapes {sorted(shapes)} differ")
-        out = np.stack(parts)
-    return out if dtype is None or out.dtype == np.dtype(dtype) else out.astype(dtype)
-
-
-def _holds_traced(data: Any) -> bool:
-    if isinstance(data, (list, tuple)):
-        return any(_holds_traced(one) for one in data)
-    return traced(data)
-
-
-def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A ufunc that met a traced value."""
-    if any(isinstance(one, (list, tuple)) for one in inputs):
-        inputs = tuple(array_of(one) if isinstance(one, (list, tuple)) else one for one in inputs)
-    for one in inputs:
-        if isinstance(one, complex) or getattr(one, "dtype", None) in (np.complex64, np.complex128):
-            fail("complex numbers are not differentiated", hint="Write the real and imaginary parts out.")
-    if method == "__call__":
-        if ufunc in _TEST_UFUNCS:
-            return ufunc(*(primal_of(one) for one in inputs), **plain_deep(kwargs))
-        if ufunc is np.divmod:
-            return np.floor_divide(*inputs), np.remainder(*inputs)
-        if ufunc is np.modf:
-            whole = np.trunc(primal_of(inputs[0]))
-            return inputs[0] - whole, whole
-        rule = RULES.get(ufunc)
-        if rule is None:
-            fail(
-                f"the ufunc {ufunc.__name__} has no derivative rule", hint="explain() lists what has; custom_vjp adds."
-            )
-        extra = {k: v for k, v in kwargs.items() if v is not None and k not in ("out", "casting", "order", "subok")}
-        if extra.get("where", True) is True:
-            extra.pop("where", None)
-        if extra:
-            fail(f"np.{ufunc.__name__} with {', '.join(extra)}= has no derivative rule", hint="Use np.where or astype.")
-        return apply(rule, inputs, {"out": kwargs["out"]} if kwargs.get("out") is not None else {})
-    if method == "reduce" and ufunc in _REDUCTIONS:
-        options = {k: v for k, v in kwargs.items() if k not in ("out",) and v is not None}
-        options.setdefault("axis", 0 if "axis" not in kwargs else None)
-        return _REDUCTIONS[ufunc](inputs[0], **options)
-    if method == "accumulate" and ufunc in (np.add, np.multiply):
-        return (np.cumsum if ufunc is np.add else np.cumprod)(inputs[0], axis=kwargs.get("axis", 0))
-    if method == "outer":
-        a, b = inputs
-        return ufunc(np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b))), b)
-    if method == "at" and ufunc is np.add and type(inputs[0]) is TracedArray:
-        from custodiet.autodiff.rules.indexing import index_add
-
-        target, index, values = inputs
-        target += index_add(values, target.shape, index)
-        return None
-    fail(f"np.{ufunc.__name__}.{method} has no derivative rule", hint="Write a loop, or use a reduction.")
-
-
-def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A NumPy function that met a traced value."""
-    rule = RULES.get(func)
-    if rule is not None:
-        return apply(rule, tuple(args), dict(kwargs))
-    program = COMPOSITES.get(func)
-    if program is not None:
-        return program(*args, **kwargs)
-    if func in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
-        return _like(func, *args, **kwargs)
-    if func in CONSTANT:
-        return func(*plain_deep(args), **plain_deep(kwargs))
-    if func in _MUTATORS:
-        return _MUTATORS[func](*args, **kwargs)
-    if not _any_in_trace(args) and not _any_in_trace(tuple(kwargs.values())):
-        out = func(*plain_deep(args), **plain_deep(kwargs))
-        return constant(out.copy() if isinstance(out, np.ndarray) and out.base is not None else out)
-    name = f"{getattr(func, '__module__', 'numpy')}.{func.__name__}"
-    fail(
-        f"{name} has no derivative rule",
-        hint=REFUSED.get(func, "Write it with the functions that have one, or use custom_vjp."),
-    )
-
-
-def _any_in_trace(values: Any) -> bool:
-    if isinstance(values, (list, tuple)) and not traced(values):
-        return any(_any_in_trace(one) for one in values)
-    return traced(values) and values.t is not None
-
-
-def _like(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
-    if func is np.full_like:
-        value, args = (args[0], args[1:]) if args else (kwargs.pop("fill_value"), args)
-        out = constant(np.zeros_like(primal_of(a), *args, **kwargs))
-        out[...] = value
-        return out
-    return constant(func(primal_of(a), *args, **kwargs))
-
-
-def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if type(dst) is not TracedArray:
-        fail(
-            "np.copyto cannot put a traced value into a plain array",
-            hint="Write dst[...] = src in the function itself.",
-        )
-    dst[...] = src if where is True else np.where(where, src, dst)
-
-
-def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    steps = np.arange(min(a.shape))
-    a[(steps,) * a.ndim] = val
-
-
-def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
-    from custodiet.autodiff.rules.indexing import along_index
-
-    arr[along_index(indices, axis)] = values
-
-
-_MUTATORS: dict[Any, Callable[..., None]] = {
-    np.copyto: _copyto,
-    np.fill_diagonal: _fill_diagonal,
-    np.put_along_axis: _put_along_axis,
-}
-
-_METHODS: dict[str, Any] = {
-    name: getattr(np, name)
-    for name in (
-        "sum", "mean", "prod", "var", "std", "max", "min", "cumsum", "cumprod", "ravel", "squeeze", "swapaxes",
-        "trace", "diagonal", "repeat", "take", "clip", "round", "dot", "argmax", "argmin", "argsort",
-        "nonzero", "any", "all", "ptp", "searchsorted",
-    )
-}  # fmt: skip
-
-
-def method_of(x: Any, name: str) -> Callable[..., Any]:
-    """The ndarray method `name` of a traced array or NumPy number."""
-    function = _METHODS.get(name)
-    if function is not None:
-        return lambda *args, **kwargs: function(x, *args, **kwargs)
-    if name == "reshape":
-
-        def reshape(*shape: Any, **kwargs: Any) -> Any:
-            return np.reshape(x, shape[0] if len(shape) == 1 else shape, **kwargs)
-
-        return reshape
-    if name == "transpose":
-
-        def transpose(*axes: Any) -> Any:
-            return np.transpose(x, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
-
-        return transpose
-    if name == "flatten":
-        return lambda order="C": np.ravel(x, order).copy()
-    if name == "astype":
-        return lambda dtype, **kwargs: np.reshape(x, ()).astype(dtype, **kwargs)[()]
-    if name in ("copy", "conj", "conjugate"):
-        return lambda *args, **kwargs: x if not x._is_array_ else x.copy()
-    if name == "tolist":
-        return x.item
-    if name in ("tobytes", "nbytes", "strides", "itemsize", "dump", "ctypes", "data"):
-        fail(f"the attribute {name!r} of a traced array has no derivative", hint="Read it from stop_gradient(x).")
-    fail(f"the array method {name!r} is not differentiable", hint="Use the NumPy function of that name, or indexing.")
+from custodiet.autodiff import array_calls as calls  # noqa: E402 - it needs the class above

@@ -19,7 +19,7 @@ import numpy as np
 from custodiet.autodiff.rules.core import Rule, primal_of
 from custodiet.errors import DifferentiationError
 
-__all__ = ["Trace", "apply", "apply_scalar", "fail", "top_of", "traced", "user_line"]
+__all__ = ["Trace", "apply", "apply_scalar", "fail", "operands", "run_primal", "top_of", "traced", "user_line"]
 
 _LEVELS = count(1)
 _OURS = str(Path(__file__).parent)
@@ -120,7 +120,8 @@ def apply(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = constant(rule.primal(*plain(args), **kwargs))
     else:
         result = top.process(rule, args, kwargs)
-    result = link_view(result, rule, args, kwargs)
+    if hasattr(type(result), "_traced_") and result._is_array_:
+        link_view(result, rule, args, kwargs)
     if out is not None:
         target = out[0] if isinstance(out, tuple) else out
         if not traced(target):
@@ -128,6 +129,13 @@ def apply(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         target[...] = result
         return target
     return result
+
+
+def run_primal(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A primitive on values one level further out, which may be traced themselves."""
+    if top_of(operands(rule, args)) is None:
+        return rule.primal(*args, **kwargs)
+    return apply(rule, args, kwargs)
 
 
 def apply_scalar(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.compiler.entry import CompiledGradient, Trapped, compile_gradient, signature_of
+from custodiet.autodiff.compiler.fast_call import make_fast_call
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.verify import verify_gradient
 from custodiet.autodiff.core import traced
@@ -38,6 +39,9 @@ class State:
     compiled: dict[Any, Any] = field(default_factory=dict)
     """signature -> CompiledGradient, or the reason why there is none"""
     seen: set[Any] = field(default_factory=set)
+    fast: Callable[[tuple[Any, ...]], Any] | None = None
+    """the short way for the last compiled signature"""
+    fast_for: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,17 +95,31 @@ def run_value_and_grad(
     Returns:
         (value or (value, aux), gradient); the gradient in the nest of the argument, a tuple where argnums is one.
     """
-    check_mode(mode)
     state.calls += 1
+    if state.fast is not None and not kwargs:
+        found = state.fast(args)
+        if found is not None:
+            return found
+    check_mode(mode)
     places = check_argnums(argnums, args)
     if mode != "trace" and not kwargs and not any(map(_is_traced, args)):
         found = _run_compiled(f, args, places, has_aux, mode, state)
         if found is not None:
             value, gradients = found
-            return value, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+            single = isinstance(argnums, int)
+            if not has_aux:
+                _take_short_way(args, places, state, single)
+            return value, gradients[0] if single else tuple(gradients)
     elif mode == "compile" and kwargs:
         raise DifferentiationError('mode="compile" takes positional arguments', got=sorted(kwargs))
     return _run_tape(f, args, kwargs, argnums, places, has_aux, None)
+
+
+def _take_short_way(args: tuple[Any, ...], places: tuple[int, ...], state: State, single: bool) -> None:
+    """Have the next call with such arguments go to the compiled code at once."""
+    entry = state.compiled.get((signature_of(args), places, False))
+    if isinstance(entry, CompiledGradient) and entry is not state.fast_for:
+        state.fast, state.fast_for = make_fast_call(entry, args, single), entry
 
 
 def _run_tape(

@@ -32,7 +32,7 @@ def argument_name(f: Callable[..., Any], place: int) -> str:
 
 
 def check_argnums(argnums: int | Sequence[int], args: tuple[Any, ...]) -> tuple[int, ...]:
-    """Argnums as a tuple of places, negative ones counted from the end."""
+    """The places that argnums names, as a tuple of places, negative ones counted from the end."""
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for one in wanted:
         if not isinstance(one, int) or isinstance(one, bool) or not -len(args) <= one < len(args):
@@ -57,6 +57,10 @@ def reach_call(
     named = {k: _argument(v, reach) for k, v in kwargs.items()}
     try:
         return made(*given, **named), reach
+    except (ValueError, TypeError) as error:
+        if isinstance(error.__cause__, DifferentiationError):  # NumPy wraps what our conversions raise
+            raise error.__cause__ from None
+        raise
     except RecursionError as error:
         raise DifferentiationError(
             "the function calls itself too deeply",
@@ -79,12 +83,7 @@ def _argument(value: Any, reach: Reach) -> Any:
         return value
     if isinstance(value, np.ndarray):
         return reach.handle(value) if value.dtype.kind == "f" else value
-    if isinstance(value, (tuple, list, dict)):
-        leaves, structure = flatten(value)
-        if any(isinstance(one, np.ndarray) and one.dtype.kind == "f" and not traced(one) for one in leaves):
-            return structure.build([_argument(one, reach) for one in leaves])
-        return value
-    return reach.replace(value)
+    return reach.nest(value)
 
 
 def settle(value: Any, trace: Any) -> Any:
@@ -194,7 +193,7 @@ def reverse_call(
     )
     trace.close()
     for handle, original in arrays:
-        if handle.version and original.flags.writeable:
+        if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
     reach.finish()
     return record
@@ -257,7 +256,7 @@ def forward_call(
     settled = _settle_nest(aux, trace)
     trace.close()
     for handle, original in arrays:
-        if handle.version and original.flags.writeable:
+        if handle.version and original.flags["W"]:
             original[...] = primal_of(handle)
     reach.finish()
     return structure.build(leaves), leaves, changes, structure, settled

@@ -41,7 +41,7 @@ def _binary(op: Callable[..., Any], ufunc: Any, a: Any, b: Any) -> Any:
 
 def scalar_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A ufunc that met a traced number or array."""
-    from custodiet.autodiff.arrays import array_ufunc
+    from custodiet.autodiff.array_calls import array_ufunc
 
     if method == "__call__" and not kwargs and ufunc in UFUNC_OPERATOR:
         kinds = (float, int, np.floating, np.integer)
@@ -67,14 +67,14 @@ class ScalarOps:
         return self.v
 
     @property
-    def __class__(self) -> Any:  # isinstance(x, float) answers as it would for the plain number
+    def __class__(self) -> Any:  # type: ignore[override]  # isinstance(x, float) answers as it would for the plain number
         return type(primal_of(self))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return scalar_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from custodiet.autodiff.arrays import array_function
+        from custodiet.autodiff.array_calls import array_function
 
         return array_function(func, args, kwargs)
 
@@ -245,7 +245,7 @@ class ScalarOps:
             raise AttributeError(f"{type(plain).__name__!r} object has no attribute {name!r}")
         if name in ("dtype", "shape", "ndim", "size", "itemsize", "nbytes"):
             return getattr(plain, name)
-        from custodiet.autodiff.arrays import method_of
+        from custodiet.autodiff.array_calls import method_of
 
         return method_of(self, name)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.core import Trace, fail, operands, traced
+from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import DualFloat
-from custodiet.autodiff.rules.core import Rule, broadcast_like, scale
+from custodiet.autodiff.rules.core import Rule, broadcast_like, scale, shape_of
 from custodiet.autodiff.rules.indexing import freeze_index, index_set
 
 __all__ = ["ForwardTrace"]
@@ -67,9 +67,8 @@ class ForwardTrace(Trace):
         """Apply a linear map to a tangent, direction by direction."""
         if self.width is None:
             return move(tangent)
-        if isinstance(tangent, (int, float)) and not traced(tangent):
-            tangent = np.full(self.width, tangent)
-        rows = [move(tangent[k]) for k in range(self.width)]
+        columns = np.broadcast_to(tangent, (self.width,)) if shape_of(tangent) == () else tangent
+        rows = [move(columns[k]) for k in range(self.width)]
         if isinstance(rows[0], tuple):
             return tuple(np.stack([row[j] for row in rows]) for j in range(len(rows[0])))
         return np.stack(rows)
@@ -135,7 +134,7 @@ class ForwardTrace(Trace):
         full = tuple(kept)
         if rule.variadic:
             full = (*args[: rule.spread], *kept) if rule.spread else (kept, *args[1:])
-        out = rule.primal(*full, **kwargs)
+        out = run_primal(rule, full, kwargs)
         total: Any = None
         with np.errstate(all="ignore"):
             for k, tangent in tangents:

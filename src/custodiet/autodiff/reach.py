@@ -7,9 +7,11 @@ them, the user's own functions, classes and modules, and floating arrays with th
 - functions and lambdas named in globals, closures, `functools.partial`, bound methods, and imports inside functions;
 - methods of the user's classes, through subclasses made on the spot (plain classes and dataclasses).
 
-It does not reach functions kept in containers (`ACT = {"tanh": math.tanh}`), instances that exist already and are not
-arguments, C code, or modules of the standard library. There a plain float is asked for, and `TracedFloat.__float__`
-raises with the next step: nothing is ever lost in silence.
+- instances of such classes, also those that exist already, and lists, tuples and dicts of up to a thousand entries that
+  hold any of these: they are doubled, and what the function assigns in a double is written back when it is done.
+
+It does not reach objects with `__slots__`, `__del__` or a metaclass, longer containers, C code, or the standard library.
+There a plain float is asked for, and `TracedFloat.__float__` raises with the next step: nothing is lost in silence.
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ _FOREIGN = frozenset(
     {"numpy", "scipy", "numba", "torch", "jax", "pandas", "polars", "matplotlib", "pytest", "hypothesis", "llvmlite"}
 )
 _MISSING = object()
+_LONG = 1000
+"""Lists and dicts that are longer are not searched for something to exchange."""
+_INERT = frozenset({int, float, complex, str, bytes, bool, list, dict, set, type(None)})
+"""Types that are never exchanged; lists and dicts may be written to, so that they stay the caller's own."""
 
 
 def _is_foreign(module: str | None) -> bool:
@@ -44,24 +50,39 @@ def _is_foreign(module: str | None) -> bool:
     return root in _FOREIGN or root in sys.stdlib_module_names or module.startswith("custodiet.autodiff")
 
 
+def _is_argument(following: list[dis.Instruction]) -> bool:
+    """Is what was just loaded handed to a call (`isinstance(x, float)`, `map(float, xs)`), not compared?"""
+    passed = ("LOAD_GLOBAL", "LOAD_FAST", "LOAD_CONST", "BUILD_TUPLE", "KW_NAMES", "PRECALL", "GET_ITER")
+    for one in following:
+        if one.opname.startswith("CALL"):
+            return True
+        if one.opname not in passed:
+            return False
+    return False
+
+
 @functools.lru_cache(maxsize=4096)
-def _facts(code: types.CodeType) -> tuple[bool, frozenset[str], frozenset[str]]:
-    """Is `float` only called; which globals are written; which names do class bodies inside read."""
-    float_called, written, by_name = True, set(), set()
-    for one in dis.get_instructions(code):
+def _facts(code: types.CodeType) -> tuple[bool, frozenset[str], frozenset[str], frozenset[str]]:
+    """Is `float` only called; which globals are written; what class bodies inside read; which cells are assigned to."""
+    float_called, written, by_name, rebound = True, set(), set(), set()
+    steps = list(dis.get_instructions(code))
+    for k, one in enumerate(steps):
         if one.opname == "LOAD_GLOBAL" and one.argval == "float" and not (one.arg or 0) & 1:
-            float_called = False
+            float_called = float_called and _is_argument(steps[k + 1 :])
         elif one.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             written.add(one.argval)
+        elif one.opname in ("STORE_DEREF", "DELETE_DEREF"):
+            rebound.add(one.argval)
         elif one.opname == "LOAD_NAME":
             by_name.add(one.argval)
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            called, more, names = _facts(inner)
+            called, more, names, cells = _facts(inner)
+            rebound |= cells
             float_called = float_called and called
             written |= more
             by_name |= names
-    return float_called, frozenset(written), frozenset(by_name)
+    return float_called, frozenset(written), frozenset(by_name), frozenset(rebound)
 
 
 class Overlay(dict[str, Any]):
@@ -93,7 +114,7 @@ class Overlay(dict[str, Any]):
         kind = type(value)
         if kind is float or kind is int or kind is str or kind is bool:
             return value
-        made = self.reach.replace(value)
+        made = self.reach.nest(value)
         if made is not value:
             self[name] = made
         return made
@@ -122,6 +143,7 @@ class Reach:
         self.made: dict[int, Any] = {}
         self.alive: list[Any] = []
         self.arrays: list[tuple[TracedArray, np.ndarray[Any, Any]]] = []
+        self.doubles: list[tuple[Any, Any, Any]] = []
         self.overlays: list[tuple[Overlay, frozenset[str]]] = []
         plain = dict(vars(builtins))
         plain["__import__"] = self._import
@@ -136,13 +158,13 @@ class Reach:
         for overlay, written in self.overlays:
             for name in written:
                 if name in overlay:
-                    overlay.real[name] = _stripped(overlay[name])
-                elif name in overlay.real and name not in overlay:
-                    continue
+                    overlay.real[name] = self._original(overlay[name])
+        for original, double, start in self.doubles:
+            self._write_back(original, double, start)
         for handle, original in self.arrays:
             if handle.version:
                 now = primal_of(handle)
-                if now is not original and original.flags.writeable:
+                if now is not original and original.flags["W"]:
                     original[...] = now
 
     def handle(self, array: np.ndarray[Any, Any]) -> TracedArray:
@@ -163,8 +185,10 @@ class Reach:
     def replace(self, value: Any) -> Any:
         """The stand-in of a value, or the value itself."""
         kind = type(value)
-        if kind in (int, float, str, bool, tuple, list, dict, type(None)) or traced(value):
+        if kind in _INERT or traced(value):
             return value
+        if kind is tuple:
+            return self._tuple(value)
         found = self.made.get(id(value))
         if found is not None:
             return found
@@ -174,8 +198,8 @@ class Reach:
             return self.handle(value) if value.dtype.kind == "f" else value
         try:
             stand_in = stand_ins.REPLACED.get(value)
-        except TypeError:
-            return value
+        except TypeError:  # it cannot be hashed, so that it is no function that we know
+            stand_in = None
         if stand_in is not None:
             return stand_in
         if isinstance(value, types.ModuleType):
@@ -189,6 +213,10 @@ class Reach:
         if isinstance(value, type):
             return self.subclass(value)
         return self.instance(value)
+
+    def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        made = tuple(self.nest(one) for one in value)
+        return made if any(a is not b for a, b in zip(made, value, strict=True)) else value
 
     def _module(self, module: types.ModuleType) -> Any:
         stand_in = stand_ins.MODULES.get(module.__name__)
@@ -207,45 +235,40 @@ class Reach:
             return stand_ins.REPLACED[f]
         if _is_foreign(f.__globals__.get("__name__")):
             return f
-        float_called, written, by_name = _facts(f.__code__)
+        float_called, written, by_name, rebound = _facts(f.__code__)
         overlay = Overlay(f.__globals__, self, float_called)
-        made = types.FunctionType(f.__code__, overlay, f.__name__, f.__defaults__, f.__closure__)
-        made.__kwdefaults__ = f.__kwdefaults__
+        cells = None
+        if f.__closure__:
+            names = zip(f.__closure__, f.__code__.co_freevars, strict=True)
+            cells = tuple(types.CellType() if self._moves(cell, name, rebound) else cell for cell, name in names)
+        made = types.FunctionType(f.__code__, overlay, f.__name__, self._defaults(f.__defaults__), cells)
+        self._keep(f, made)
+        for new, old in zip(cells or (), f.__closure__ or (), strict=True):
+            if new is not old:
+                new.cell_contents = self.nest(old.cell_contents)
+        if f.__kwdefaults__:
+            made.__kwdefaults__ = {k: self.replace(v) for k, v in f.__kwdefaults__.items()}
         made.__dict__.update(f.__dict__)
         made.__qualname__, made.__module__, made.__doc__ = f.__qualname__, f.__module__, f.__doc__
-        self._keep(f, made)
         if written:
             self.overlays.append((overlay, written))
         for name in by_name:  # class bodies look names up without asking the overlay
             if name in f.__globals__ and name not in written:
                 overlay[name] = self.replace(f.__globals__[name])
-        if f.__closure__:
-            cells = tuple(
-                self._cell(cell, name) for cell, name in zip(f.__closure__, f.__code__.co_freevars, strict=True)
-            )
-            if any(new is not old for new, old in zip(cells, f.__closure__, strict=True)):
-                full = types.FunctionType(f.__code__, overlay, f.__name__, f.__defaults__, cells)
-                full.__kwdefaults__ = f.__kwdefaults__
-                full.__dict__.update(f.__dict__)
-                full.__qualname__, full.__module__, full.__doc__ = f.__qualname__, f.__module__, f.__doc__
-                self.made[id(f)] = full
-                for cell in cells:  # a recursive inner function holds itself
-                    if cell not in f.__closure__ and cell.cell_contents is made:
-                        cell.cell_contents = full
-                return full
         return made
 
-    def _cell(self, cell: Any, name: str) -> Any:
-        if name == "__class__":
-            return cell
+    def _defaults(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        return tuple(self.replace(one) for one in values) if values else values
+
+    def _moves(self, cell: Any, name: str, rebound: frozenset[str]) -> bool:
+        """Does a closure cell hold something to exchange? Cells that the function assigns to stay the caller's."""
+        if name == "__class__" or name in rebound:
+            return False
         try:
-            value = cell.cell_contents
+            kind = type(cell.cell_contents)
         except ValueError:
-            return cell
-        if type(value) in (int, float, str, bool, tuple, list, dict):
-            return cell
-        made = self.replace(value)
-        return cell if made is value else types.CellType(made)
+            return False
+        return kind in (list, dict) or (kind not in _INERT and not hasattr(kind, "_traced_"))
 
     def subclass(self, cls: type) -> type:
         """A subclass of a user's class with reached methods; classes with machinery of their own stay as they are."""
@@ -283,27 +306,67 @@ class Reach:
             return member if inner is member.__func__ else type(member)(inner)
         if type(member) is property:
             parts = [self.replace(one) if one is not None else None for one in (member.fget, member.fset, member.fdel)]
-            return property(*parts, member.__doc__)
+            return property(parts[0], parts[1], parts[2], member.__doc__)
         return member
 
     def instance(self, value: Any) -> Any:
-        """An instance of a user's class that shares the original's attributes but has reached methods."""
+        """A double of an instance of a user's class: reached methods, and attributes exchanged as globals are.
+
+        Where no attribute has to be exchanged, the double shares the original's; else what the function assigns to
+        attributes is written back at the end.
+        """
         kind = type(value)
         if _is_foreign(kind.__module__) or kind.__module__ == "builtins" or not hasattr(value, "__dict__"):
             return value
-        made_class = self.replace(kind)
-        if made_class is kind or hasattr(kind, "__del__"):
+        if isinstance(value, type) or hasattr(kind, "__del__") or callable(getattr(kind, "__get__", None)):
             return value
-        found = self.made.get(id(value))
-        if found is None:
-            found = object.__new__(made_class)
-            object.__setattr__(found, "__dict__", value.__dict__)
-            self._keep(value, found)
+        made_class = self.replace(kind)
+        found = object.__new__(made_class)
+        self._keep(value, found)
+        before = value.__dict__
+        after = {name: self.nest(one) for name, one in before.items()}
+        if all(after[name] is one for name, one in before.items()):
+            if made_class is kind:
+                return self._keep(value, value)
+            object.__setattr__(found, "__dict__", before)
+            return found
+        found.__dict__.update(after)
+        self.doubles.append((before, found.__dict__, dict(after)))
         return found
 
+    def nest(self, value: Any, depth: int = 0) -> Any:
+        """The stand-in of a value; lists and dicts that hold something to exchange are doubled and written back."""
+        kind = type(value)
+        if kind is not list and kind is not dict:
+            return self.replace(value)
+        found = self.made.get(id(value))
+        if found is not None:
+            return found
+        if len(value) > _LONG or depth > 8:
+            return value
+        items = value.items() if kind is dict else enumerate(value)
+        after = {key: self.nest(one, depth + 1) for key, one in items}
+        if all(after[key] is one for key, one in (value.items() if kind is dict else enumerate(value))):
+            return value
+        made: Any = after if kind is dict else list(after.values())
+        self._keep(value, made)
+        self.doubles.append((value, made, dict(after) if kind is dict else list(made)))
+        return made
 
-def _stripped(value: Any) -> Any:
-    """A value without its traces, for what outlives the derivative."""
-    if type(value) is types.FunctionType:
-        return value
-    return primal_of(value)
+    def _write_back(self, original: Any, double: Any, start: Any) -> None:
+        """Repeat on the original what was assigned, appended or deleted in its double."""
+        if isinstance(double, dict):
+            for key, one in double.items():
+                if key not in start or start[key] is not one:
+                    original[key] = self._original(one)
+            for key in start.keys() - double.keys():
+                original.pop(key, None)
+        elif len(double) != len(start) or any(a is not b for a, b in zip(double, start, strict=True)):
+            original[:] = [self._original(one) for one in double]
+
+    def _original(self, made: Any) -> Any:
+        """What the caller knows a stand-in by; plain values for traced ones."""
+        for value in self.alive:
+            if self.made[id(value)] is made:
+                return value
+        return primal_of(made)

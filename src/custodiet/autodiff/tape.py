@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.core import Trace, fail, operands, traced
+from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
 from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
 from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
@@ -47,6 +47,34 @@ def _ghost(x: Any) -> Any:
     if isinstance(x, np.ndarray) and not traced(x) and x.size > _BIG:
         return np.broadcast_to(np.zeros((), x.dtype), x.shape)
     return x
+
+
+_OUT = 1 << 60
+_NEEDS: dict[str, tuple[Rule, tuple[int, ...]]] = {}
+
+
+def _needs(rule: Rule) -> tuple[int, ...]:
+    """Per argument, a bit set of the values that its vjp reads: bit k for argument k, `_OUT` for the result."""
+    known = _NEEDS.get(rule.name)
+    if known is None or known[0] is not rule:
+        sets = tuple(sum(_OUT if one == "out" else 1 << int(one) for one in said) for said in rule.reads)
+        known = _NEEDS[rule.name] = (rule, sets)
+    return known[1]
+
+
+def _held(one: Any, trace: Trace, needed: bool) -> Any:
+    """An operand one level further out, safe against later writes if a rule will read it."""
+    kind = type(one)
+    if kind is TracedArray:
+        t = one.t
+        if t is trace or t is None:
+            return one.keep() if needed else one._v
+        return one.snapshot()
+    if kind is TracedFloat:
+        return one.v if one.t is trace else one
+    if needed and kind is np.ndarray and one.flags["W"]:
+        return one.copy()  # the caller may change it before the sweep back
+    return one
 
 
 class _Accumulator:
@@ -306,38 +334,31 @@ class ReverseTrace(Trace):
 
     def process(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         values = operands(rule, args)
-        read = frozenset().union(
-            *(
-                rule.reads[0 if rule.variadic else k]
-                for k, one in enumerate(values)
-                if traced(one) and one.t is self and (rule.variadic or k < len(rule.reads))
-            )
-        )
-        parents, kept, arrays = [], [], False
+        parents, arrays = [], False
+        read = _OUT | ~0 if rule.variadic else 0
+        needs = _needs(rule)
         for k, one in enumerate(values):
-            needed = rule.variadic or str(k) in read
-            if traced(one):
-                arrays = arrays or one._is_array_
-                if one.t is self:
-                    if not rule.variadic and (k >= len(rule.vjps) or rule.vjps[k] is None):
-                        fail(f"{rule.name} is not differentiable in argument {k}", hint="Pass stop_gradient(x) there.")
-                    parents.append((k, one.i))
-                if one._is_array_:
-                    one = (one.keep() if needed else one._value()) if one.t in (self, None) else one.snapshot()
-                elif one.t is self:
-                    one = one.v
-            elif isinstance(one, np.ndarray):
+            kind = type(one)
+            if kind is TracedArray:
                 arrays = True
-                if needed and one.flags.writeable:
-                    one = one.copy()  # the caller may change it before the sweep back
-            kept.append(one)
-        full = tuple(kept)
+            elif kind is not TracedFloat:
+                arrays = arrays or kind is np.ndarray
+                continue
+            if one.t is self:
+                if rule.variadic:
+                    parents.append((k, one.i))
+                    continue
+                if k >= len(rule.vjps) or rule.vjps[k] is None:
+                    fail(f"{rule.name} is not differentiable in argument {k}", hint="Pass stop_gradient(x) there.")
+                parents.append((k, one.i))
+                read |= needs[k]
+        kept = tuple([_held(one, self, bool(read >> k & 1)) for k, one in enumerate(values)])
         if rule.variadic:
-            full = (*args[: rule.spread], *kept) if rule.spread else (kept, *args[1:])
-        out = rule.primal(*full, **kwargs)
+            kept = (*args[: rule.spread], *kept) if rule.spread else (list(kept), *args[1:])
+        out = run_primal(rule, kept, kwargs)
         if not arrays and not rule.variadic and not isinstance(out, (np.ndarray, tuple)):
-            return self._number(rule, out, full, kwargs, parents)
-        return self._record(rule, out, full, kwargs, parents, read)
+            return self._number(rule, out, kept, kwargs, parents)
+        return self._record(rule, out, kept, kwargs, parents, read)
 
     def _number(self, rule: Rule, out: Any, args: Any, kwargs: Any, parents: Any) -> Any:
         """A primitive of numbers: take its partial derivatives now."""
@@ -349,27 +370,31 @@ class ReverseTrace(Trace):
             return TracedFloat(out, self.push((*pairs[0], *pairs[1])), self)
         return TracedFloat(out, self.push(_Sum(pairs)), self)
 
-    def _record(self, rule: Rule, out: Any, args: Any, kwargs: Any, parents: Any, read: frozenset[str]) -> Any:
-        saved = args
+    def _record(self, rule: Rule, out: Any, args: Any, kwargs: Any, parents: Any, read: int) -> Any:
         if not rule.variadic:
-            saved = tuple(one if str(k) in read else _ghost(one) for k, one in enumerate(args))
+            args = tuple([one if read >> k & 1 else _ghost(one) for k, one in enumerate(args)])
         if isinstance(out, tuple):
-            place = self.push(_Many(_Node(rule, saved, kwargs, tuple(out), parents), tuple(out)))
+            place = self.push(_Many(_Node(rule, args, kwargs, tuple(out), parents), tuple(out)))
             parts = [self.wrap(one, self.push(_Part(place, k, len(out)))) for k, one in enumerate(out)]
             for one in parts:
                 if one._is_array_:
                     one.shared = True
             return type(out)(*parts) if hasattr(out, "_fields") else tuple(parts)
-        keep_out = "out" in read or rule.variadic
-        result = self.wrap(out, self.push(_Node(rule, saved, kwargs, out if keep_out else _ghost(out), parents)))
+        keep_out = bool(read & _OUT)
+        result = self.wrap(out, self.push(_Node(rule, args, kwargs, out if keep_out else _ghost(out), parents)))
         if keep_out and result._is_array_:
             result.shared = True
         return result
 
-    def call(self, out: Any, parents: list[Any], back: Any) -> Any:
-        """A result whose cotangent goes to `parents` (traced values or plain ones) through `back`."""
+    def call_many(self, outs: list[Any], parents: list[Any], back: Any) -> list[Any]:
+        """Results whose cotangents go to `parents` (traced values or plain ones) through `back(cotangents)`."""
         places = [one.i if traced(one) and one.t is self else 0 for one in parents]
-        return self.wrap(out, self.push(_Call(back, places)))
+        place = self.push(_Many(_Call(back, places), tuple(outs)))
+        made = [self.wrap(one, self.push(_Part(place, k, len(outs)))) for k, one in enumerate(outs)]
+        for one in made:
+            if one._is_array_:
+                one.shared = True
+        return made
 
 
 def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -> list[Any]:

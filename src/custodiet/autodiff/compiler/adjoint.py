@@ -27,6 +27,7 @@ from custodiet.autodiff.compiler.ir import (
     If,
     Load,
     Loop,
+    MatMul,
     Op,
     Operand,
     Program,
@@ -39,6 +40,7 @@ from custodiet.autodiff.compiler.ir import (
     ShadowAdd,
     Stmt,
     Store,
+    Update,
     View,
     uses,
 )
@@ -141,7 +143,9 @@ class _Sweep:
         self.numbers = itertools.count()
         self.alias: dict[str, str] = {}
         self._find_aliases(program.body)
-        self.written = {self.base(stmt.arr) for stmt in walk(program.body) if isinstance(stmt, Store)}
+        self.written = {
+            self.base(stmt.arr) for stmt in walk(program.body) if isinstance(stmt, Store) and not stmt.initial
+        }
         self.active = self._find_active()
 
     # -- analysis -----------------------------------------------------------------------------------------------------
@@ -200,8 +204,10 @@ class _Sweep:
                 active.add(stmt.dst.name)
         elif isinstance(stmt, Load) and self.base(stmt.arr) in active and stmt.dst.type == "f":
             active.add(stmt.dst.name)
-        elif isinstance(stmt, Store) and on(stmt.src):
+        elif isinstance(stmt, Store | Update) and on(stmt.src):
             active.add(self.base(stmt.arr))
+        elif isinstance(stmt, MatMul) and (self.base(stmt.a) in active or self.base(stmt.b) in active):
+            active.add(self.base(stmt.dst))
         elif isinstance(stmt, Loop):
             for header in stmt.headers:
                 if header.var.type == "f" and (on(header.init) or on(header.latch)):
@@ -231,7 +237,10 @@ class _Sweep:
             if stmt.arr.name not in self.active:
                 return []
             taken = self._temp()
-            out: Block = [ShadowAdd(stmt.arr, stmt.index, take=taken)]
+            once = stmt.initial  # nobody asks for the adjoint of what was there before
+            out: Block = [
+                ShadowAdd(stmt.arr, stmt.index, peek=taken) if once else ShadowAdd(stmt.arr, stmt.index, take=taken)
+            ]
             if self.is_active(stmt.src):
                 out.append(Accumulate(adjoint_of(stmt.src), taken))  # type: ignore[arg-type]
             return out
@@ -240,9 +249,45 @@ class _Sweep:
             return [If(stmt.cond, then, orelse, line=stmt.line)] if then or orelse else []
         if isinstance(stmt, Loop):
             return self._reversed_loop(stmt)
+        if isinstance(stmt, MatMul):
+            return self._reversed_product(stmt)
+        if isinstance(stmt, Update):
+            if not self.is_active(stmt.src):
+                return []
+            part = self._temp()
+            out = [ShadowAdd(stmt.arr, stmt.index, peek=part)]
+            if stmt.negative:
+                part = self._emit(out, "fneg", part)
+            return [*out, Accumulate(adjoint_of(stmt.src), part)]  # type: ignore[arg-type]
         if isinstance(stmt, Call):
             raise Declined("recursion has no compiled derivative", line=stmt.line)
         return []
+
+    def _reversed_product(self, stmt: MatMul) -> Block:
+        """A += g op(b)^T and b += op(a)^T g, each the other way round where the factor was transposed."""
+        if stmt.dst.name not in self.active:
+            return []
+        for factor in (stmt.a, stmt.b):
+            if self.base(factor) in self.written:
+                raise Declined("a product of an array that is written", line=stmt.line)
+        out: Block = []
+        g, a, b, ta, tb = stmt.dst, stmt.a, stmt.b, stmt.transpose_a, stmt.transpose_b
+        m, n, k = stmt.sizes
+        if a.name in self.active:
+            part = (
+                MatMul(a, g, b, False, not tb, (m, k, n), "ssp")
+                if not ta
+                else MatMul(a, b, g, tb, True, (k, m, n), "sps")
+            )
+            out.append(replace(part, add=True, line=stmt.line))
+        if b.name in self.active:
+            part = (
+                MatMul(b, a, g, not ta, False, (k, n, m), "sps")
+                if not tb
+                else MatMul(b, g, a, True, ta, (n, k, m), "ssp")
+            )
+            out.append(replace(part, add=True, line=stmt.line))
+        return out
 
     def _temp(self) -> Ref:
         return Ref(f"d.{next(self.numbers)}", "f")
@@ -409,6 +454,9 @@ def _read_by(stmt: Stmt) -> Iterator[Ref]:
             yield stmt.cond
     elif isinstance(stmt, ReverseLoop):
         yield stmt.loop.count
+    elif isinstance(stmt, MatMul):
+        yield from (stmt.dst, stmt.a, stmt.b)
+        yield from (one for one in stmt.sizes if isinstance(one, Ref))
     elif isinstance(stmt, ShadowAdd):
         yield stmt.arr
         yield from (one for one in (*stmt.index, stmt.src) if isinstance(one, Ref))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
-from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
-from custodiet.autodiff.compiler.ir import Arr, Const, Program, Ref
+from custodiet.autodiff.compiler.frontend import Declined, Source, free_value, source_of
+from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
@@ -44,7 +44,7 @@ def _kind(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.char, value.ndim)
+        return (value.dtype.char, value.ndim, *[size == 1 for size in value.shape])
     if kind is tuple:
         return ("t", *map(_kind, value))
     if kind is list:
@@ -75,6 +75,7 @@ class _Parameters:
     def __init__(self) -> None:
         self.refs: list[Ref] = []
         self.wanted: list[bool] = []
+        self.shapes: list[tuple[int, ...] | None] = []
 
     def bind(self, name: str, value: Any, wanted: bool) -> Value:
         """The compiler's view of an argument."""
@@ -89,7 +90,10 @@ class _Parameters:
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
             return self._leaf(
-                name, Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim), wanted and value.dtype == FLOAT_DTYPE
+                name,
+                Arr("f" if value.dtype == FLOAT_DTYPE else "i", value.ndim),
+                wanted and value.dtype == FLOAT_DTYPE,
+                value.shape,
             )
         if isinstance(value, tuple | list):
             items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
@@ -108,9 +112,19 @@ class _Parameters:
             return Mapping(parts, attributes=True)
         return Static(value)
 
-    def _leaf(self, name: str, kind: Any, wanted: bool) -> Ref:
+    def tell_lengths(self, lowerer: Lowerer) -> None:
+        """Lengths of the arrays so far: those of 1 are known, the others are read once."""
+        for ref, shape in zip(self.refs, self.shapes, strict=True):
+            if isinstance(ref.type, Arr) and shape is not None:
+                dims: list[Operand] = [
+                    Const(1) if one == 1 else lowerer.dim(ref, axis) for axis, one in enumerate(shape)
+                ]
+                lowerer.known_dims[ref.name] = dims
+
+    def _leaf(self, name: str, kind: Any, wanted: bool, shape: tuple[int, ...] | None = None) -> Ref:
         clean = "".join(char if char.isalnum() else "_" for char in name)
         ref = Ref(f"{clean}_in{len(self.refs)}", kind)
+        self.shapes.append(shape)
         self.refs.append(ref)
         self.wanted.append(wanted)
         return ref
@@ -194,11 +208,11 @@ class CompiledGradient:
             formats.append(
                 "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
             )
-        self._pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
         num_out = (
             len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
         )
-        self._out = ctypes.c_double * max(1, num_out)
+        self.out_type = ctypes.c_double * max(1, num_out)
         self._shadowed = [isinstance(ref.type, Arr) and ref.name in reversed_.active for ref in program.params]
         self._stored = [ref.name in program.stores for ref in program.params]
 
@@ -238,8 +252,8 @@ class CompiledGradient:
             keep.append(array)
         if copies:
             self._refuse_aliases(given)
-        out = self._out()
-        if self.native.call(self._pack(*words, *self.seeds), out):
+        out = self.out_type()
+        if self.native.call(self.pack(*words, *self.seeds), out):
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy
@@ -340,8 +354,45 @@ def compile_gradient(
     names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
     if source.node.args.vararg or source.node.args.kwarg:
         raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
+    read = _read(source, names, args, argnums, frozenset())
+    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
+    copied = written & read.lowerer.view_sites.keys()
+    if copied:
+        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+    snapshots = written & read.lowerer.product_sites
+    if snapshots:
+        read = _read(source, names, args, argnums, frozenset(snapshots))
+    program, lowerer, free = read.program, read.lowerer, read.free
+    _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
+    reversed_ = reverse_program(program)
+    return CompiledGradient(
+        program,
+        reversed_,
+        lowerer.result,
+        argnums,
+        free,
+        lowerer.statics,
+        file=source.file,
+        first_line=source.first_line,
+    )
+
+
+@dataclasses.dataclass
+class _Read:
+    """One reading of a function."""
+
+    program: Program
+    lowerer: Lowerer
+    free: list[tuple[Any, str]]
+
+
+def _read(
+    source: Source, names: list[str], args: Sequence[Any], argnums: Sequence[int], snapshots: frozenset[str]
+) -> _Read:
     parameters = _Parameters()
     lowerer = Lowerer()
+    lowerer.snapshot_sites = snapshots
     arguments: dict[str, Value] = {
         name: parameters.bind(name, value, place in argnums)
         for place, (name, value) in enumerate(zip(names, args, strict=False))
@@ -355,20 +406,10 @@ def compile_gradient(
 
     lowerer.read_free = read_free
     lowerer.active_nodes.append(source.node)
+    parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
-    _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
-    reversed_ = reverse_program(program)
-    return CompiledGradient(
-        program,
-        reversed_,
-        lowerer.result,
-        argnums,
-        free,
-        lowerer.statics,
-        file=source.file,
-        first_line=source.first_line,
-    )
+    return _Read(program, lowerer, free)
 
 
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.arrays import Lazy, is_array
 from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
+from custodiet.autodiff.compiler.indexing import Indexing
 from custodiet.autodiff.compiler.ir import (
     Alloc,
     Arr,
     Block,
     Const,
-    Dim,
     Load,
     Op,
     Operand,
@@ -31,6 +32,7 @@ from custodiet.autodiff.compiler.ir import (
     View,
     place_key,
 )
+from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS
 from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
 from custodiet.autodiff.compiler.values import (
     Closure,
@@ -60,7 +62,7 @@ ALLOCATORS[np.full] = None
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
-class Expressions:
+class Expressions(Indexing):
     """The half of the lowerer that reads expressions."""
 
     frame: Frame
@@ -74,6 +76,13 @@ class Expressions:
         self.views: dict[str, str] = {}
         self.told: dict[str, str] = {}
         self.origins: dict[str, tuple[str, int]] = {}
+        self.known_dims: dict[str, list[Operand]] = {}
+        self.sites: dict[str, str] = {}
+        self.snapshot_sites: frozenset[str] = frozenset()
+        self.product_sites: set[str] = set()
+        self.view_sites: dict[str, int] = {}
+        self.new_products: set[str] = set()
+        """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
@@ -204,21 +213,28 @@ class Expressions:
         return self.read(node.id, node.lineno)
 
     def _tuple(self, node: ast.Tuple) -> Value:
-        return Tup([self.value(one) for one in node.elts])
+        return Tup([self.kept(one) for one in node.elts])
+
+    def kept(self, node: ast.expr) -> Value:
+        """An expression's value as something that has a name: arrays are computed."""
+        value = self.materialize(self.value(node), node.lineno)
+        if isinstance(value, Ref):
+            self.new_products.discard(value.name)
+        return value
 
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.value(one) for one in node.elts])
+        return Tup([self.kept(one) for one in node.elts])
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if not isinstance(key, ast.Constant):
                 raise Declined("a dict with computed keys", line=node.lineno)
-            found[key.value] = self.value(value)
+            found[key.value] = self.kept(value)
         return Mapping(found)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Value:
-        value = self.value(node.value)
+        value = self.kept(node.value)
         self.frame.env[node.target.id] = value
         return value
 
@@ -242,11 +258,14 @@ class Expressions:
     def _unaryop(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
             return self.op("not", self.truth(node.operand))
-        value = self.scalar(self.value(node.operand), node.lineno)
+        given = self.value(node.operand)
         if isinstance(node.op, ast.UAdd):
-            return value
+            return given
         if not isinstance(node.op, ast.USub):
             raise Declined("bitwise inversion", line=node.lineno)
+        if isinstance(given, Lazy) or is_array(given):
+            return self.elementwise([given], lambda a: self.op("fneg", self.as_float(a, node.lineno)), "f", node.lineno)
+        value = self.scalar(given, node.lineno)
         if value.type == "b":
             value = self.op("btoi", value)
         return self.op("fneg" if value.type == "f" else "ineg", value)
@@ -257,7 +276,19 @@ class Expressions:
             return self._repeated(left, right, node.lineno)
         if isinstance(node.op, ast.Add) and isinstance(left, Tup) and isinstance(right, Tup):
             return Tup([*left.items, *right.items])
+        if isinstance(node.op, ast.MatMult):
+            product = self.matmul(left, right, node.lineno)
+            if is_array(product):
+                self.new_products.add(product.name)
+            return product
         return self.binary(node.op, left, right, node.lineno)
+
+    @staticmethod
+    def _is_int(value: Value) -> bool:
+        if isinstance(value, Lazy):
+            return value.dtype == "i"
+        kind = value.type if isinstance(value, Ref | Const) else None
+        return kind == "i" or (isinstance(kind, Arr) and kind.dtype == "i")
 
     def _repeated(self, left: Value, right: Value, line: int) -> Value:
         """`[0.0] * n`: an array of floats."""
@@ -271,17 +302,27 @@ class Expressions:
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
-        dst = self.fresh(name, Arr("f", len(shape)))
-        self.emit(Alloc(dst, shape, fill if isinstance(fill, Const) else Const(0.0), line=line))
-        if not isinstance(fill, Const):
-            if len(shape) != 1:
-                raise Declined("a matrix filled with a computed number", line=line)
-            self.counted(shape[0], lambda counter: self.store(dst, (counter,), fill, line), line)
+        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0))
+        if fill != Const(0.0):
+            self.nest(shape, lambda index: self.emit(Store(dst, index, fill, line=line, initial=True)), line)
         return dst
 
-    def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Operand:
-        """An arithmetic operation on numbers."""
+    def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Any:
+        """An arithmetic operation on numbers or arrays."""
         self.line = line
+        if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
+            if isinstance(kind, ast.Add | ast.Sub):
+                for product, other in ((left, right), (right, left)):
+                    fresh = isinstance(product, Ref) and product.name in self.new_products
+                    if fresh and (isinstance(kind, ast.Add) or product is left):
+                        self.new_products.discard(product.name)
+                        found = self.updated_product(product, other, isinstance(kind, ast.Sub), line)
+                        if found is not None:
+                            return found
+            ints = isinstance(kind, ast.Add | ast.Sub | ast.Mult) and all(map(self._is_int, (left, right)))
+            return self.elementwise(
+                [left, right], lambda a, b: self.binary(kind, a, b, line), "i" if ints else "f", line
+            )
         a, b = self.scalar(left, line), self.scalar(right, line)
         a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         name = type(kind).__name__
@@ -321,6 +362,8 @@ class Expressions:
         name = COMPARISONS.get(type(kind).__name__)
         if name is None:
             raise Declined("a membership test", line=line)
+        if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
+            return self.elementwise([left, right], lambda a, b: self._comparison(kind, a, b, line), "b", line)  # type: ignore[return-value]
         a, b = self.scalar(left, line), self.scalar(right, line)
         a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if a.type == b.type == "i":
@@ -400,9 +443,12 @@ class Expressions:
     # -- arrays -------------------------------------------------------------------------------------------------------
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        owner = self.value(node.value)
-        if isinstance(owner, Ref) and isinstance(owner.type, Arr):
-            return self._array_attribute(owner, node)
+        return self.attribute(self.value(node.value), node)
+
+    def attribute(self, owner: Value, node: ast.Attribute) -> Value:
+        """``owner.name``."""
+        if isinstance(owner, Lazy) or is_array(owner):
+            return self._array_attribute(owner, node)  # type: ignore[arg-type]
         if isinstance(owner, Mapping) and owner.attributes:
             if node.attr not in owner.items:
                 raise Declined(f"attribute {node.attr} is no field", line=node.lineno)
@@ -414,26 +460,17 @@ class Expressions:
                 raise Declined(f"{node.attr} is not there", line=node.lineno) from None
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
 
-    def _array_attribute(self, owner: Ref, node: ast.Attribute) -> Value:
-        kind = owner.type
-        if not isinstance(kind, Arr):
-            raise Declined("an attribute of a number", line=node.lineno)
+    def _array_attribute(self, owner: Ref | Lazy, node: ast.Attribute) -> Value:
+        dims = self.dims(owner)
         if node.attr == "shape":
-            return Tup([self.dim(owner, axis) for axis in range(kind.ndim)])
+            return Tup(list(dims))
         if node.attr == "size":
-            found: Operand = Const(1)
-            for axis in range(kind.ndim):
-                found = self.op("imul", found, self.dim(owner, axis))
-            return found
+            return self._count(dims)
         if node.attr == "ndim":
-            return Const(kind.ndim)
+            return Const(len(dims))
+        if node.attr == "T":
+            return self.transposed(owner, node.lineno)
         raise Declined(f"`.{node.attr}` of an array", line=node.lineno)
-
-    def dim(self, array: Ref, axis: int) -> Operand:
-        """Length along an axis."""
-        dst = self.fresh("len", "i")
-        self.emit(Dim(dst, array, axis))
-        return dst
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
@@ -445,8 +482,8 @@ class Expressions:
             if known not in owner.items:
                 raise Declined("a key that is not known", line=node.lineno)
             return owner.items[known]
-        if isinstance(owner, Ref) and isinstance(owner.type, Arr):
-            return self._array_item(owner, node)
+        if isinstance(owner, Lazy) or is_array(owner):
+            return self.item(owner, node)  # type: ignore[arg-type]
         raise Declined("a subscript of something else than an array", line=node.lineno)
 
     def _tuple_item(self, owner: Tup, node: ast.Subscript) -> Value:
@@ -466,64 +503,6 @@ class Expressions:
         except IndexError:
             raise Declined("an index beyond a tuple", line=node.lineno) from None
 
-    def element(self, node: ast.Subscript) -> tuple[Ref, tuple[Operand, ...]]:
-        """Array and full index of a subscript that is written to."""
-        owner = self.value(node.value)
-        if not (isinstance(owner, Ref) and isinstance(owner.type, Arr)):
-            raise Declined("an element of something else than an array is written", line=node.lineno)
-        index = self._index(node)
-        if len(index) != owner.type.ndim:
-            raise Declined("a whole row or slice is written", line=node.lineno)
-        return owner, index
-
-    def _index(self, node: ast.Subscript) -> tuple[Operand, ...]:
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if any(isinstance(one, ast.Slice) for one in parts):
-            raise Declined("a slice together with other indices, or written to", line=node.lineno)
-        found: list[Operand] = []
-        for one in parts:
-            value = self.value(one)
-            if isinstance(value, Tup):
-                found += [self.integer(item, node.lineno) for item in value.items]
-            else:
-                found.append(self.integer(value, node.lineno))
-        return tuple(found)
-
-    def _array_item(self, owner: Ref, node: ast.Subscript) -> Value:
-        kind = owner.type
-        if not isinstance(kind, Arr):
-            raise Declined("a subscript of a number", line=node.lineno)
-        if isinstance(node.slice, ast.Slice):
-            return self._slice(owner, node.slice, node.lineno)
-        index = self._index(node)
-        while len(index) < kind.ndim and index:
-            kind = Arr(kind.dtype, kind.ndim - 1)
-            row = self.fresh("row", kind)
-            self.emit(View(row, owner, index=index[0], line=node.lineno))
-            self.views[row.name] = owner.name
-            owner, index = row, index[1:]
-            if not index:
-                return row
-        return self.load(owner, index, node.lineno)
-
-    def _slice(self, owner: Ref, node: ast.Slice, line: int) -> Value:
-        if node.step is not None:
-            raise Declined("a slice with a step", line=line)
-        size = self.dim(owner, 0)
-        bounds: list[Operand] = []
-        for part, default in ((node.lower, Const(0)), (node.upper, size)):
-            if part is None:
-                bounds.append(default)
-                continue
-            found = self.integer(self.value(part), line)
-            wrapped = self.op("select", self.op("ilt", found, Const(0)), self.op("iadd", found, size), found)
-            bounds.append(self.op("imax", self.op("imin", wrapped, size), Const(0)))
-        high = self.op("imax", bounds[0], bounds[1])
-        dst = self.fresh("slice", owner.type)
-        self.emit(View(dst, owner, low=bounds[0], high=high, line=line))
-        self.views[dst.name] = owner.name
-        return dst
-
     def load(self, array: Ref, index: tuple[Operand, ...], line: int) -> Operand:
         """An element."""
         if not isinstance(array.type, Arr) or len(index) != array.type.ndim:
@@ -539,12 +518,11 @@ class Expressions:
             raise Declined("an element of a number is written", line=line)
         if array.type.dtype == "f":
             src = self.as_float(src, line)
+        elif src.type == "b":
+            src = self.op("btoi", src)
         elif src.type != "i":
             raise Declined("a float is written into an array of ints", line=line)
-        base = array.name
-        while base in self.views:
-            base = self.views[base]
-        self.stores.add(base)
+        self.stores.add(self.base_name(array.name))
         self.emit(Store(array, index, src, line=line))
 
     # -- loops over things ----------------------------------------------------------------------------------------------
@@ -555,12 +533,16 @@ class Expressions:
         return self.rounds(value, node.lineno)
 
     def _iterable_value(self, node: ast.expr) -> Value | tuple[Any, ...]:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and all(one.arg == "strict" for one in node.keywords)
+        ):
             function = self.read(node.func.id, node.lineno)
             name = function.value if isinstance(function, Static) else None
             if name in (builtins.enumerate, builtins.zip, builtins.reversed):
                 return (name, *(self._iterable_value(one) for one in node.args))
-        return self.value(node)
+        return self.kept(node)
 
     def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
         """See `iterable`."""
@@ -643,9 +625,13 @@ class Expressions:
     # -- calls --------------------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call) -> Value:
-        function = self.value(node.func) if not self._method(node) else None
-        if function is None:
-            return self._call_method(node)
+        if isinstance(node.func, ast.Attribute):
+            owner = self.value(node.func.value)
+            if isinstance(owner, Lazy) or is_array(owner):
+                return self.method(node.func.attr, owner, node)
+            function = self.attribute(owner, node.func)
+        else:
+            function = self.value(node.func)
         self.line = node.lineno
         if any(isinstance(one, ast.Starred) for one in node.args) or any(one.arg is None for one in node.keywords):
             return self._call_starred(function, node)
@@ -653,37 +639,6 @@ class Expressions:
 
     def _call_starred(self, function: Value, node: ast.Call) -> Value:
         raise Declined("a call with * or **", line=node.lineno)
-
-    def _method(self, node: ast.Call) -> bool:
-        if not isinstance(node.func, ast.Attribute):
-            return False
-        owner = node.func.value
-        if not isinstance(owner, ast.Name):
-            return not isinstance(owner, ast.Attribute)
-        try:
-            value = self.read(owner.id, node.lineno)
-        except Declined:
-            return False
-        return not isinstance(value, Static)
-
-    def _call_method(self, node: ast.Call) -> Value:
-        if not isinstance(node.func, ast.Attribute):
-            raise Declined("a call of something else than a function", line=node.lineno)
-        owner = self.value(node.func.value)
-        if isinstance(owner, Ref) and isinstance(owner.type, Arr) and node.func.attr == "copy" and not node.args:
-            return self.copied(owner, node.lineno)
-        raise Declined(f"method `.{node.func.attr}()`", line=node.lineno)
-
-    def copied(self, array: Ref, line: int) -> Ref:
-        """A new array with the same numbers, element by element."""
-        kind = array.type
-        if not isinstance(kind, Arr) or kind.ndim != 1 or kind.dtype != "f":
-            raise Declined("a copy of a matrix", line=line)
-        size = self.dim(array, 0)
-        dst = self.fresh("copy", kind)
-        self.emit(Alloc(dst, (size,), Const(0.0), line=line))
-        self.counted(size, lambda counter: self.store(dst, (counter,), self.load(array, (counter,), line), line), line)
-        return dst
 
     def counted(self, trips: Operand, body: Callable[[Ref], None], line: int) -> None:
         """A loop that the program does not spell; it carries nothing."""
@@ -696,6 +651,13 @@ class Expressions:
         inner, self.block = self.block, outer
         self.emit(Loop(name, counter, count, trips, [], None, [], inner, line=line))
 
+    def method(self, name: str, owner: Any, node: ast.Call) -> Value:
+        """A method of an array."""
+        work = METHODS.get(name)
+        if work is None:
+            raise Declined(f"method `.{name}()`", line=node.lineno)
+        return work(self, owner, node)
+
     def call(self, function: Value, node: ast.Call) -> Value:
         """A call whose arguments are spelled out."""
         if isinstance(function, Closure):
@@ -703,9 +665,9 @@ class Expressions:
         if not isinstance(function, Static):
             raise Declined("a number is called", line=node.lineno)
         target = function.value
-        if isinstance(target, types.FunctionType) and not _is_numpy(target):
+        if isinstance(target, types.FunctionType) and not _is_numpy(target) and target not in ARRAY_CALLS:
             return self._call_function(target, node)
-        handler = _HANDLERS.get(target) if _hashable(target) else None
+        handler = (_HANDLERS.get(target) or ARRAY_CALLS.get(target)) if _hashable(target) else None
         if handler is not None:
             return handler(self, node)
         if _hashable(target) and target in SCALAR_CALLS:
@@ -719,10 +681,21 @@ class Expressions:
         values = [self.value(one) for one in node.args]
         if node.keywords:
             raise Declined(f"`{name}` with keywords", line=node.lineno)
-        args = [self.as_float(one, node.lineno) for one in values]
-        if name in ("npmax", "npmin"):
-            cond = self.op("fgt" if name == "npmax" else "flt", args[1], args[0])
-            return self.op("select", cond, args[1], args[0])
+        if any(isinstance(one, Lazy) or is_array(one) for one in values):
+            return self.elementwise(
+                values, lambda *parts: self.scalar_operation(name, list(parts), node.lineno), "f", node.lineno
+            )
+        return self.scalar_operation(name, values, node.lineno)
+
+    def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
+        """A named function of numbers."""
+        args = [self.as_float(one, line) for one in values]
+        if name in ("npmax", "npmin"):  # ties share
+            first, second = ("fgt", "flt") if name == "npmax" else ("flt", "fgt")
+            half = Const(0.5)
+            both = self.op("fadd", self.op("fmul", half, args[0]), self.op("fmul", half, args[1]))
+            inner = self.op("select", self.op(second, args[0], args[1]), args[1], both)
+            return self.op("select", self.op(first, args[0], args[1]), args[0], inner)
         return self.op(name, *args)
 
     def _allocate(self, target: Any, node: ast.Call) -> Value:
@@ -733,9 +706,9 @@ class Expressions:
                 raise Declined("an array of another dtype than float64", line=line)
         given = self.value(node.args[0])
         if target in (np.zeros_like, np.empty_like, np.ones_like):
-            if not (isinstance(given, Ref) and isinstance(given.type, Arr) and given.type.dtype == "f"):
+            if self._is_int(given) or not (isinstance(given, Lazy) or is_array(given)):
                 raise Declined("an array like something else", line=line)
-            shape = tuple(self.dim(given, axis) for axis in range(given.type.ndim))
+            shape = tuple(self.dims(given))  # type: ignore[arg-type]
         else:
             parts = given.items if isinstance(given, Tup) else [given]
             shape = tuple(self.integer(one, line) for one in parts)
@@ -801,9 +774,9 @@ class Expressions:
         if len(node.args) > len(names):
             raise Declined("too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
-            env[name] = self.value(one)
+            env[name] = self.kept(one)
         for one in node.keywords:
-            env[str(one.arg)] = self.value(one.value)
+            env[str(one.arg)] = self.kept(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
             raise Declined("arguments do not fit the function that is called", line=node.lineno)
@@ -926,8 +899,8 @@ def _len(self: Expressions, node: ast.Call) -> Value:
     value = self.value(node.args[0])
     if isinstance(value, Tup | Mapping):
         return Const(len(value.items))
-    if isinstance(value, Ref) and isinstance(value.type, Arr):
-        return self.dim(value, 0)
+    if isinstance(value, Lazy) or is_array(value):
+        return self.dims(value)[0]  # type: ignore[arg-type]
     raise Declined("`len` of something else than an array or tuple", line=node.lineno)
 
 

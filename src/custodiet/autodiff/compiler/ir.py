@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "Op", "Operand",
-    "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "View", "place_key", "uses",
+    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "MatMul", "Op",
+    "Operand", "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "Update", "View",
+    "place_key", "uses",
 ]  # fmt: skip
 
 Scalar = Literal["f", "i", "b"]
@@ -102,6 +103,8 @@ class Alloc(Stmt):
     shape: tuple[Operand, ...]
     fill: Operand
     line: int = 0
+    blank: bool = False
+    """every element is written before any is read, so that the memory may hold anything"""
 
 
 @dataclass
@@ -144,16 +147,50 @@ class Store(Stmt):
     index: tuple[Operand, ...]
     src: Operand
     line: int = 0
+    initial: bool = False
+    """the first write to a new array, element by element: nobody has read it, and its bounds are its own"""
+
+
+@dataclass
+class Update(Stmt):
+    """``arr[index] += src`` (or ``-=``) on a new array that nobody else has seen: its adjoint stays what it is."""
+
+    arr: Ref
+    index: tuple[Operand, ...]
+    src: Operand
+    negative: bool
+    line: int = 0
+
+
+@dataclass
+class MatMul(Stmt):
+    """``dst = op(a) @ op(b)`` into a new array, by BLAS; `op` transposes where the flag is set.
+
+    In the reverse sweep, on adjoints: ``a`` and ``b`` name data or adjoints by `which`, and the product is added.
+    """
+
+    dst: Ref
+    a: Ref
+    b: Ref
+    transpose_a: bool
+    transpose_b: bool
+    sizes: tuple[Operand, Operand, Operand]
+    """rows and columns of the product, and the length that is summed over"""
+    which: str = "ppp"
+    """per dst, a, b: p for the numbers, s for their adjoints"""
+    add: bool = False
+    line: int = 0
 
 
 @dataclass
 class ShadowAdd(Stmt):
-    """``adjoint of arr[index] += src``; with `take` instead: ``dst = adjoint of arr[index]``, which is then zero."""
+    """``adjoint of arr[index] += src``; or read it into `take`, after which it is zero, or into `peek`."""
 
     arr: Ref
     index: tuple[Operand, ...]
     src: Operand | None = None
     take: Ref | None = None
+    peek: Ref | None = None
 
 
 @dataclass

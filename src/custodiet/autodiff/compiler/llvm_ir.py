@@ -27,6 +27,7 @@ from custodiet.autodiff.compiler.ir import (
     If,
     Load,
     Loop,
+    MatMul,
     Op,
     Operand,
     Program,
@@ -38,6 +39,7 @@ from custodiet.autodiff.compiler.ir import (
     Set,
     ShadowAdd,
     Store,
+    Update,
     View,
 )
 
@@ -59,6 +61,7 @@ BITS = 62
 """blocks per word of those that were entered"""
 PRELUDE = """
 declare ptr @calloc(i64, i64)
+declare ptr @malloc(i64)
 declare ptr @realloc(ptr, i64)
 declare void @free(ptr)
 declare {i64, i1} @llvm.sadd.with.overflow.i64(i64, i64)
@@ -70,6 +73,51 @@ declare double @llvm.pow.f64(double, double)
 declare double @llvm.copysign.f64(double, double)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
+
+
+GEMM = """
+declare void @custodiet_dgemm(ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr, ptr)
+@flag_n = private constant i8 78
+@flag_t = private constant i8 84
+
+define private void @custodiet_gemm(i1 %ta, i1 %tb, i64 %m, i64 %n, i64 %k, i64 %lda, i64 %ldb, double %beta, ptr %c, ptr %a, ptr %b) {
+  %any0 = icmp sgt i64 %m, 0
+  %any1 = icmp sgt i64 %n, 0
+  %any = and i1 %any0, %any1
+  br i1 %any, label %work, label %none
+work:
+  %slots = alloca [6 x i32]
+  %scale = alloca [2 x double]
+  %pm = getelementptr i32, ptr %slots, i64 0
+  %pn = getelementptr i32, ptr %slots, i64 1
+  %pk = getelementptr i32, ptr %slots, i64 2
+  %pa = getelementptr i32, ptr %slots, i64 3
+  %pb = getelementptr i32, ptr %slots, i64 4
+  %m4 = trunc i64 %m to i32
+  %n4 = trunc i64 %n to i32
+  %k4 = trunc i64 %k to i32
+  %la0 = trunc i64 %lda to i32
+  %lb0 = trunc i64 %ldb to i32
+  %la = call i32 @llvm.smax.i32(i32 %la0, i32 1)
+  %lb = call i32 @llvm.smax.i32(i32 %lb0, i32 1)
+  store i32 %m4, ptr %pm
+  store i32 %n4, ptr %pn
+  store i32 %k4, ptr %pk
+  store i32 %la, ptr %pa
+  store i32 %lb, ptr %pb
+  %beta_at = getelementptr double, ptr %scale, i64 1
+  store double 1.0, ptr %scale
+  store double %beta, ptr %beta_at
+  %fa = select i1 %ta, ptr @flag_t, ptr @flag_n
+  %fb = select i1 %tb, ptr @flag_t, ptr @flag_n
+  call void @custodiet_dgemm(ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
+  br label %none
+none:
+  ret void
+}
+declare i32 @llvm.smax.i32(i32, i32)
+"""
+"""c = op(a) @ op(b) + beta c, row-major, with BLAS's dgemm"""
 
 
 def num_slots(ref: Ref) -> int:
@@ -97,6 +145,7 @@ class _Emitter:
         self.quiet = False
         self.loops: list[Loop] = [stmt for stmt in walk(program.body) if isinstance(stmt, Loop)]
         self.block_lines: list[int] = []
+        self.uses_gemm = False
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
@@ -109,6 +158,8 @@ class _Emitter:
         declares += [f"declare double @{one}(double)" for one in LIBM]
         declares += [f"declare double @{one}(double, double)" for one in LIBM_BINARY]
         head = f"define i64 @{self.name}(ptr noalias %in, ptr noalias %out) {{\nentry:"
+        if self.uses_gemm:
+            declares.append(GEMM)
         return "\n".join([PRELUDE, *declares, head, *slots, *self.lines, "}", ""])
 
     def put(self, text: str) -> None:
@@ -324,7 +375,7 @@ class _Emitter:
             self.leave_if(self.new(f"icmp slt i64 {length}, 0"))
             self.put(f"store i64 {length}, ptr {self.part(stmt.dst, str(axis))}")
             total = self.new(f"mul i64 {total}, {length}")
-        data = self._new_memory(total)
+        data = self._new_memory(total, blank=stmt.blank)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
         shadow = "null"
         if self.reverse is not None and stmt.dst.name in self.reverse.active:
@@ -333,9 +384,13 @@ class _Emitter:
         if stmt.fill != Const(0.0):
             self._fill(data, total, self.get(stmt.fill))
 
-    def _new_memory(self, num: str) -> str:
-        """Zeroed memory for `num` doubles, linked into the arena."""
-        memory = self.new(f"call ptr @calloc(i64 {self.new(f'add i64 {num}, 2')}, i64 8)")
+    def _new_memory(self, num: str, *, blank: bool = False) -> str:
+        """Memory for `num` doubles, linked into the arena; zeroed unless `blank`."""
+        words = self.new(f"add i64 {num}, 2")
+        if blank:
+            memory = self.new(f"call ptr @malloc(i64 {self.new(f'shl i64 {words}, 3')})")
+        else:
+            memory = self.new(f"call ptr @calloc(i64 {words}, i64 8)")
         self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
         self.put(f"store ptr {memory}, ptr %arena")
@@ -385,18 +440,41 @@ class _Emitter:
         self.set(stmt.dst, self.new(f"load {LLVM_TYPE[stmt.dst.type]}, ptr {pointer}"))  # type: ignore[index]
 
     def _do_store(self, stmt: Store) -> None:
-        pointer = self._pointer(stmt.arr, stmt.index, False, "p")
+        pointer = self._pointer(stmt.arr, stmt.index, stmt.initial, "p")
         kind = LLVM_TYPE[stmt.src.type]  # type: ignore[index]
         self.put(f"store {kind} {self.get(stmt.src)}, ptr {pointer}")
+
+    def _do_update(self, stmt: Update) -> None:
+        pointer = self._pointer(stmt.arr, stmt.index, True, "p")
+        kind = "fsub" if stmt.negative else "fadd"
+        old = self.new(f"load double, ptr {pointer}")
+        self.put(f"store double {self.new(f'{kind} double {old}, {self.get(stmt.src)}')}, ptr {pointer}")
 
     def _do_shadowadd(self, stmt: ShadowAdd) -> None:
         pointer = self._pointer(stmt.arr, stmt.index, True, "s")
         old = self.new(f"load double, ptr {pointer}")
-        if stmt.take is not None:
+        if stmt.peek is not None:
+            self.set(stmt.peek, old)
+        elif stmt.take is not None:
             self.set(stmt.take, old)
             self.put(f"store double {self.literal(Const(0.0))}, ptr {pointer}")
         elif stmt.src is not None:
             self.put(f"store double {self.new(f'fadd double {old}, {self.get(stmt.src)}')}, ptr {pointer}")
+
+    def _do_matmul(self, stmt: MatMul) -> None:
+        """Row-major by a column-major BLAS: the product of the transposes, in the other order."""
+        rows, columns, inner = (self.get(one) for one in stmt.sizes)
+        data = [
+            self.new(f"load ptr, ptr {self.part(ref, what)}")
+            for ref, what in zip((stmt.dst, stmt.a, stmt.b), stmt.which, strict=True)
+        ]
+        lengths = [rows if stmt.transpose_a else inner, inner if stmt.transpose_b else columns]
+        beta = self.literal(Const(1.0 if stmt.add else 0.0))
+        arguments = ", ".join(f"i64 {one}" for one in (rows, columns, inner, *lengths))
+        flags = f"i1 {str(stmt.transpose_a).lower()}, i1 {str(stmt.transpose_b).lower()}"
+        pointers = ", ".join(f"ptr {one}" for one in data)
+        self.put(f"call void @custodiet_gemm({flags}, {arguments}, double {beta}, {pointers})")
+        self.uses_gemm = True
 
     def _do_view(self, stmt: View) -> None:
         kind = stmt.arr.type
@@ -565,8 +643,12 @@ class _Emitter:
         special = getattr(self, f"_op_{op}", None)
         if special is not None:
             return special(*args)
-        if op == "copy":
+        if op in ("copy", "still"):
             return args[0]
+        if op == "fadd_r":  # NumPy's own sums are not in order either
+            return self.new(f"fadd reassoc double {args[0]}, {args[1]}")
+        if op == "iscale":
+            return self.new(f"mul nsw i64 {args[0]}, {args[1]}")
         if op == "select":
             kind = LLVM_TYPE[stmt.dst.type]  # type: ignore[index]
             return self.new(f"select i1 {args[0]}, {kind} {args[1]}, {kind} {args[2]}")

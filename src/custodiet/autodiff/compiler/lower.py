@@ -189,7 +189,7 @@ class Lowerer(Expressions):
 
     def _do_Return(self, node: ast.Return) -> None:
         env = self.frame.env
-        env[RETURN] = Static(None) if node.value is None else self.value(node.value)
+        env[RETURN] = Static(None) if node.value is None else self.kept(node.value)
         env[DONE] = TRUE
 
     def _do_Break(self, node: ast.Break) -> None:
@@ -199,26 +199,27 @@ class Lowerer(Expressions):
         self.frame.env[CONTINUE] = TRUE
 
     def _do_Assign(self, node: ast.Assign) -> None:
-        value = self.value(node.value)
+        value = (
+            self.kept(node.value) if any(isinstance(one, ast.Name) for one in node.targets) else self.value(node.value)
+        )
         for target in node.targets:
             self.assign(target, value)
 
     def _do_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self.assign(node.target, self.value(node.value))
+            self.assign(node.target, self.kept(node.value))
 
     def _do_AugAssign(self, node: ast.AugAssign) -> None:
         target = node.target
         if isinstance(target, ast.Subscript):
-            array, index = self.element(target)
-            old = self.load(array, index, node.lineno)
-            self.store(array, index, self.binary(node.op, old, self.value(node.value), node.lineno), node.lineno)
+            self.update_item(target, lambda old: self.binary(node.op, old, self.value(node.value), node.lineno))
             return
         if not isinstance(target, ast.Name):
             raise Declined("an augmented assignment to an attribute", line=node.lineno)
         old = self.read(target.id, node.lineno)
         if isinstance(old, Ref) and isinstance(old.type, Arr):
-            raise Declined("an array is changed in place as a whole", line=node.lineno)
+            self.update_array(old, self.binary(node.op, old, self.value(node.value), node.lineno), node.lineno)
+            return
         self.assign(target, self.binary(node.op, old, self.value(node.value), node.lineno))
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -228,14 +229,13 @@ class Lowerer(Expressions):
             if isinstance(value, Ref):
                 self.told.setdefault(value.name, target.id)
         elif isinstance(target, ast.Tuple | ast.List):
-            items = self.items(value, target.lineno)
+            items = self.items(self.materialize(value, target.lineno), target.lineno)
             if len(items) != len(target.elts) or any(isinstance(one, ast.Starred) for one in target.elts):
                 raise Declined("a pattern of another length", line=target.lineno)
             for one, item in zip(target.elts, items, strict=True):
                 self.assign(one, item)
         elif isinstance(target, ast.Subscript):
-            array, index = self.element(target)
-            self.store(array, index, value, target.lineno)
+            self.set_item(target, value)
         else:
             raise Declined("an attribute is assigned", line=target.lineno)
 

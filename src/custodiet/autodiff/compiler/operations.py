@@ -59,6 +59,8 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 # g is the adjoint of the result, or the tangent of the operand
 DERIVATIVES: dict[str, tuple[str | None, ...]] = {
     "fadd": ("g", "g"),
+    "fadd_r": ("g", "g"),
+    "still": (None,),
     "fsub": ("g", "-g"),
     "fmul": ("g * b", "g * a"),
     "fdiv": ("g / b", "-g * (y / b)"),
@@ -107,7 +109,7 @@ def result_type(op: str) -> str:
         return "b"
     if (
         op[0] == "i"
-        and op in {"iadd", "isub", "imul", "imod", "ifloordiv", "ineg", "iabs", "imin", "imax"}
+        and op in {"iadd", "isub", "imul", "imod", "ifloordiv", "ineg", "iabs", "imin", "imax", "iscale"}
         or op in ("ftoi", "btoi")
     ):
         return "i"

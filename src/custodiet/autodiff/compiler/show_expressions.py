@@ -15,8 +15,9 @@ from custodiet.errors import DifferentiationError
 __all__ = ["RUNTIME", "expression", "literal"]
 
 _BINARY: dict[str, type[ast.operator]] = {
-    "fadd": ast.Add, "fsub": ast.Sub, "fmul": ast.Mult, "fdiv": ast.Div, "fpow": ast.Pow, "fmod": ast.Mod, "ffloordiv": ast.FloorDiv,
-    "iadd": ast.Add, "isub": ast.Sub, "imul": ast.Mult, "imod": ast.Mod, "ifloordiv": ast.FloorDiv,
+    "fadd": ast.Add, "fadd_r": ast.Add, "fsub": ast.Sub, "fmul": ast.Mult, "fdiv": ast.Div, "fpow": ast.Pow, "fmod": ast.Mod,
+    "ffloordiv": ast.FloorDiv, "iadd": ast.Add, "isub": ast.Sub, "imul": ast.Mult, "iscale": ast.Mult, "imod": ast.Mod,
+    "ifloordiv": ast.FloorDiv,
 }  # fmt: skip
 _COMPARE: dict[str, type[ast.cmpop]] = {short: getattr(ast, name) for name, short in COMPARISONS.items()}
 _CALLS = {"fabs": "abs", "iabs": "abs", "imax": "max", "imin": "min", "itof": "float", "btoi": "int", "ftoi": "int"}
@@ -48,6 +49,15 @@ def powl(a: float, b: float, y: float) -> float:
     return 0.0 if a == 0.0 else y * math.log(a)
 
 
+def product(
+    a: np.ndarray, b: np.ndarray, rows: int, inner: int, columns: int, transpose_a: bool, transpose_b: bool
+) -> np.ndarray:
+    """A matrix product of memory that is a vector to somebody else."""
+    left = a.reshape((inner, rows)).T if transpose_a else a.reshape((rows, inner))
+    right = b.reshape((columns, inner)).T if transpose_b else b.reshape((inner, columns))
+    return left @ right
+
+
 _MATH = (
     "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "exp", "exp2", "expm1", "log", "log2",
     "log10", "log1p", "sqrt", "cbrt", "erf", "erfc", "lgamma", "hypot", "atan2", "copysign", "inf", "nan",
@@ -63,6 +73,7 @@ RUNTIME: dict[str, Any] = {
     "npmin": lambda a, b: float(np.minimum(a, b)),
     "powd": powd,
     "powl": powl,
+    "product": product,
     "sign": sign,
     "zeros": np.zeros,
     "zeros_like": np.zeros_like,
@@ -91,7 +102,9 @@ def expression(op: str, args: list[ast.expr], where: str) -> ast.expr:
     Raises:
         DifferentiationError: there is no such operation.
     """
-    if op == "copy":
+    if op in ("copy", "still"):
+        return args[0]
+    if op in ("iadd", "isub") and isinstance(args[1], ast.Constant) and args[1].value == 0:
         return args[0]
     if op in _BINARY:
         return ast.BinOp(args[0], _BINARY[op](), args[1])

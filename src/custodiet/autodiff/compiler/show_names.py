@@ -53,7 +53,7 @@ def reads(stmt: Stmt, dead: set[str]) -> Iterator[Ref]:
         if isinstance(stmt.src, Ref):
             yield stmt.src
     else:
-        written = {getattr(stmt, part, None) for part in ("dst", "take")}
+        written = {getattr(stmt, part, None) for part in ("dst", "take", "peek")}
         yield from (ref for ref in uses(stmt) if ref not in written)
 
 
@@ -206,6 +206,11 @@ class Names:
         if in_reverse:
             return reverse == 1
         return forward == 1 and (reverse == 0 or name in self.again)
+
+    def is_unread(self, ref: Ref) -> bool:
+        """Whether nobody reads a name, and the user has none for it."""
+        name = self.canonical(ref.name)
+        return not self.forward[name] and not self.reverse[name] and not self.is_told(name)
 
     def is_told(self, name: str) -> bool:
         """Whether the user has a name for it."""

@@ -17,6 +17,7 @@ from custodiet.autodiff.compiler.ir import (
     If,
     Load,
     Loop,
+    MatMul,
     Op,
     Operand,
     Ref,
@@ -26,7 +27,9 @@ from custodiet.autodiff.compiler.ir import (
     Save,
     Set,
     ShadowAdd,
+    Stmt,
     Store,
+    Update,
     View,
     place_key,
 )
@@ -75,7 +78,7 @@ class Writer(Lines):
     # -- scalars ------------------------------------------------------------------------------------------------------
 
     def _op(self, stmt: Op) -> None:
-        if self.names.is_same(stmt):
+        if self.names.is_same(stmt) or self.names.is_unread(stmt.dst):
             return
         args = [self.value(one) for one in stmt.args]
         found = expression(stmt.op, args, f"line {stmt.line} of {self.program.name}")
@@ -129,7 +132,38 @@ class Writer(Lines):
         origin = self.program.origins.get(place_key(stmt.arr, stmt.index))
         self.put(f"{ast.unparse(target)} = {ast.unparse(source)}", origin)
 
+    def _update(self, stmt: Update) -> None:
+        source = ast.unparse(self.value(stmt.src))
+        target = ast.unparse(self.element(self.names.show(stmt.arr), stmt.index))
+        self.flush_memory()
+        self.put(f"{target} {'-=' if stmt.negative else '+='} {source}", self._line_of(stmt))
+
+    def _matmul(self, stmt: MatMul) -> None:
+        """Into memory that is there: `out[...] = a @ b`."""
+        shown = [
+            self.names.show(ref) if what == "p" else self.names.shadow(ref)
+            for ref, what in zip((stmt.dst, stmt.a, stmt.b), stmt.which, strict=True)
+        ]
+        dst, a, b = shown
+        product = f"{a}{'.T' if stmt.transpose_a else ''} @ {b}{'.T' if stmt.transpose_b else ''}"
+        rows, columns, inner = (self.value(one) for one in stmt.sizes)
+        self.flush_memory()
+        if any(isinstance(ref.type, Arr) and ref.type.ndim != 2 for ref in (stmt.dst, stmt.a, stmt.b)):
+            sizes = [ast.unparse(one) for one in (rows, inner, columns)]
+            product = (
+                f"product({a}, {b}, {', '.join(sizes)}, {stmt.transpose_a}, {stmt.transpose_b}).reshape({dst}.shape)"
+            )
+        self.put(f"{dst}[...] {'+=' if stmt.add else '='} {product}", self._line_of(stmt))
+
+    def _line_of(self, stmt: Stmt) -> Origin | None:
+        """Origin of a statement that names an array that is there."""
+        return self.program.origins.get(stmt.dst.name) if isinstance(stmt, MatMul) else self.origin
+
     def _shadowadd(self, stmt: ShadowAdd) -> None:
+        if stmt.peek is not None:
+            found = self.element(self.names.shadow(stmt.arr), stmt.index)
+            self.wait(stmt.peek, found, self.program.origins.get(place_key(stmt.arr, stmt.index)))
+            return
         place = ast.unparse(self.element(self.names.shadow(stmt.arr), stmt.index))
         if stmt.take is not None:
             origin = self.program.origins.get(place_key(stmt.arr, stmt.index))
@@ -166,6 +200,8 @@ class Writer(Lines):
         shape = [ast.unparse(self.value(one)) for one in stmt.shape]
         size = shape[0] if len(shape) == 1 else f"({', '.join(shape)})"
         new = f"zeros({size})" if stmt.fill == Const(0.0) else f"full({size}, {ast.unparse(self.value(stmt.fill))})"
+        if isinstance(stmt.dst.type, Arr) and stmt.dst.type.dtype == "i":
+            new = f"zeros({size}, int)"
         self._bind(stmt.dst, [new, f"zeros_like({self.names.show(stmt.dst)})"], self.program.origins.get(stmt.dst.name))
 
     def _parts(self, ref: Ref) -> list[str]:

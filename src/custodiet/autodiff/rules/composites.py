@@ -21,8 +21,7 @@ CONSTANT: frozenset[Any] = frozenset(
         np.all, np.count_nonzero, np.zeros_like, np.ones_like, np.empty_like, np.iscomplexobj, np.isrealobj,
         np.result_type, np.can_cast, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str,
         np.array2string, np.lexsort, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.iscomplex, np.isreal,
-        np.unravel_index, np.min_scalar_type, np.bincount, np.histogram, np.linalg.matrix_rank, np.in1d
-        if hasattr(np, "in1d") else np.isin, np.isin, np.common_type,
+        np.unravel_index, np.min_scalar_type, np.bincount, np.histogram, np.linalg.matrix_rank, np.isin, np.common_type,
     }
 )  # fmt: skip
 """Functions whose result does not vary: they see the plain values."""

@@ -130,7 +130,7 @@ def ndim_of(x: Any) -> int:
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
-    """Dtype of the primal; float64 for a Python float."""
+    """The dtype of the primal; float64 for a Python float."""
     found = getattr(x, "dtype", None)
     return found if found is not None else np.asarray(primal_of(x)).dtype
 

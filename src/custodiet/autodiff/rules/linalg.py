@@ -46,7 +46,7 @@ def _solve_jvp_a(t: Any, out: Any, a: Any, b: Any) -> Any:
 
 
 def _cofactors(out: Any, a: Any) -> Any:
-    """D det / d a, also where a is singular."""
+    """The slope of det, also where a is singular."""
     if np.all(primal_of(out) != 0.0):
         return _up(out) * _t(np.linalg.inv(a))
     if not is_plain(a):
@@ -142,13 +142,13 @@ def _eigh_jvp(t: Any, out: Any, a: Any, UPLO: str = "L") -> Any:
 
 
 def _eigvalsh_vjp(g: Any, out: Any, a: Any, UPLO: str = "L") -> Any:
-    _, v = np.linalg.eigh(a, UPLO)
+    _, v = np.linalg.eigh(a, UPLO)  # type: ignore[call-overload]
     s = np.matmul(v * g[..., None, :], _t(v))
     return _to_triangle(0.5 * (s + _t(s)), _triangle(UPLO))
 
 
 def _eigvalsh_jvp(t: Any, out: Any, a: Any, UPLO: str = "L") -> Any:
-    _, v = np.linalg.eigh(a, UPLO)
+    _, v = np.linalg.eigh(a, UPLO)  # type: ignore[call-overload]
     inner = np.matmul(np.matmul(_t(v), _from_triangle(t, _triangle(UPLO))), v)
     return np.diagonal(inner, axis1=-2, axis2=-1)
 

@@ -119,7 +119,7 @@ def _exclusive(x: Any, axis: int) -> Any:
 
 
 def _prod_slope(out: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """D out / d x: the product of all the others, also where some are zero."""
+    """Slope of a product: the product of all the others, also where some are zero."""
     if ndim_of(x) == 0:
         return 1.0
     if np.all(primal_of(x) != 0.0):
@@ -229,7 +229,7 @@ def _logsumexp_jvp(
 
 
 def _norm_slope(out: Any, x: Any, order: Any, axis: Axis, keepdims: bool) -> Any:
-    """D norm / d x; 0 where the norm is 0."""
+    """Slope of a norm; 0 where the norm is 0."""
     ndim = ndim_of(x)
     matrix = (axis is None and ndim == 2 and order is not None) or (isinstance(axis, tuple) and len(axis) == 2)
     best = expand(out, x, axis, keepdims)

@@ -1,8 +1,9 @@
 """Numbers: Python's operators and the functions of `math`.
 
 The scalar tape does not go through `Rule`: `SCALARS[callable]` gives `(callable, partials)`, where
-`partials(out, *args)` is the tuple of derivatives (None: not differentiable in that argument). `math.*` is in `RULES` as well, made from the same
-partials. `m.sin` and the others here take plain and traced numbers alike, so that partials can be traced.
+`partials(out, *args)` is the tuple of derivatives (None: not differentiable in that argument). `math.*` is in `RULES`
+as well, made from the same partials. `m.sin` and the others here take plain and traced numbers alike, so that partials
+can be traced.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ m: Any = _Dispatching()
 
 
 def _divide(a: Any, b: Any) -> Any:
-    """A / b, infinite or NaN where Python would raise: a derivative may be infinite where the value is not."""
+    """The quotient, infinite or NaN where Python would raise: a derivative may be infinite where the value is not."""
     if primal_of(b) != 0.0:
         return a / b
     top = primal_of(a)
@@ -174,7 +175,6 @@ MATH: dict[str, Partials] = {
     "copysign": lambda out, a, b: (math.copysign(1.0, primal_of(a)) * math.copysign(1.0, primal_of(out)), 0.0),
     "ldexp": lambda out, a, b: (math.ldexp(1.0, b), None),
     "fma": lambda out, a, b, c: (b, a, 1.0),
-    "nextafter": lambda out, a, b: (1.0, 0.0),
 }
 
 

@@ -47,7 +47,7 @@ UNARY: dict[Any, tuple[Any, str]] = {
 
 
 def _over(out: Any, x: Any, limit: float) -> Any:
-    """Out / x with its limit at 0."""
+    """The quotient out / x with its limit at 0."""
     zero = np.asarray(primal_of(x)) == 0.0
     return select(zero, limit, out / select(zero, 1.0, x)) if np.any(zero) else out / x
 
@@ -60,7 +60,7 @@ def _exprel(out: Any, x: Any) -> Any:
 
 
 def _log_or_zero(x: Any, y: Any) -> Any:
-    """Log y, and 0 where x is 0: x log y is 0 there for every y."""
+    """The logarithm of y, and 0 where x is 0: x log y is 0 there for every y."""
     zero = np.asarray(primal_of(x) == 0.0) & np.asarray(primal_of(y) == 0.0)
     return select(zero, 0.0, np.log(select(zero, 1.0, y))) if np.any(zero) else np.log(y)
 

@@ -1,0 +1,365 @@
+"""From the syntax tree to typed SSA: NumPy's array expressions, as loops over elements and products by BLAS.
+
+An array expression is not computed where it stands: it is a shape and a way to get an element, and becomes memory when it gets
+a name. So `np.sum(a * a + b)` is one loop without temporaries. What is used more than once along an axis is computed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from custodiet.autodiff.compiler.frontend import Declined
+from custodiet.autodiff.compiler.ir import (
+    Alloc,
+    Arr,
+    Block,
+    Const,
+    Dim,
+    Header,
+    Load,
+    Loop,
+    MatMul,
+    Operand,
+    Ref,
+    Require,
+    Stmt,
+    Store,
+    Type,
+    Update,
+)
+
+__all__ = ["ArrayExpressions", "Lazy", "Transposed", "is_array"]
+
+Index = tuple[Operand, ...]
+
+
+@dataclass
+class Lazy:
+    """An array that was not computed yet."""
+
+    dims: list[Operand]
+    dtype: str
+    element: Callable[[Index], Operand]
+    cheap: bool = False
+    """an element is only read, not computed"""
+    view_of: Ref | None = None
+    """what NumPy would alias"""
+
+
+class ArrayExpressions:
+    """The part of the lowerer that knows arrays; `Expressions` builds on it."""
+
+    block: Block
+    line: int
+    known_dims: dict[str, list[Operand]]
+    sites: dict[str, str]
+    """array -> where it came from: a line, or a parameter; the same each time that the program is read"""
+    snapshot_sites: frozenset[str]
+    product_sites: set[str]
+    """what products were taken of: where such an array is written, the program is read again with snapshots"""
+    view_sites: dict[str, int]
+    """what was copied where NumPy would alias, and the line: wrong if it is written"""
+    stores: set[str]
+    views: dict[str, str]
+
+    def fresh(self, name: str, kind: Type) -> Ref:
+        raise TypeError("a part of a Lowerer")
+
+    def emit(self, stmt: Stmt) -> None:
+        raise TypeError("a part of a Lowerer")
+
+    def op(self, name: str, *args: Operand, hint: str = "t") -> Operand:
+        raise TypeError("a part of a Lowerer")
+
+    def as_float(self, value: Any, line: int) -> Operand:
+        raise TypeError("a part of a Lowerer")
+
+    # -- shapes ---------------------------------------------------------------------------------------------------------
+
+    def base_name(self, name: str) -> str:
+        """The array that a view shows."""
+        while name in self.views:
+            name = self.views[name]
+        return name
+
+    def dim(self, array: Ref, axis: int) -> Operand:
+        """Length along an axis."""
+        known = self.known_dims.get(array.name)
+        if known is not None:
+            return known[axis]
+        dst = self.fresh("len", "i")
+        self.emit(Dim(dst, array, axis))
+        return dst
+
+    def dims(self, value: Ref | Lazy) -> list[Operand]:
+        """All lengths."""
+        if isinstance(value, Lazy):
+            return value.dims
+        return [self.dim(value, axis) for axis in range(value.type.ndim)] if isinstance(value.type, Arr) else []
+
+    def lazy(self, value: Ref | Lazy, line: int) -> Lazy:
+        """An array as something to get elements from."""
+        if isinstance(value, Lazy):
+            return value
+        if not isinstance(value.type, Arr):
+            raise Declined("an array is needed, and this is a number", line=line)
+        array, dtype = value, value.type.dtype
+
+        def element(index: Index) -> Operand:
+            dst = self.fresh("x", dtype)
+            self.emit(Load(dst, array, index, line=line, checked=True))
+            return dst
+
+        return Lazy(self.dims(value), dtype, element, cheap=True, view_of=value)
+
+    def new_array(self, name: str, dims: Sequence[Operand], dtype: str, line: int, *, blank: bool = False) -> Ref:
+        """Memory that is written next, all of it with `blank`."""
+        if dtype == "b":
+            raise Declined("an array of bools gets a name", line=line)
+        dst = self.fresh(name, Arr(dtype, len(dims)))  # type: ignore[arg-type]
+        self.emit(Alloc(dst, tuple(dims), Const(0.0), line=line, blank=blank))
+        self.known_dims[dst.name] = list(dims)
+        self.sites[dst.name] = str(line)
+        return dst
+
+    def site(self, array: Ref) -> str:
+        """Where an array came from."""
+        base = self.base_name(array.name)
+        return self.sites.get(base, base)
+
+    def nest(self, dims: Sequence[Operand], body: Callable[[Index], None], line: int, index: Index = ()) -> None:
+        """Loops over all indices."""
+        if not dims:
+            body(index)
+            return
+        name, counter, count = self._loop_names()
+        outer, self.block = self.block, []
+        self.nest(dims[1:], body, line, (*index, counter))
+        inner, self.block = self.block, outer
+        self.emit(Loop(name, counter, count, dims[0], [], None, [], inner, line=line))
+
+    def fold(
+        self,
+        dims: Sequence[Operand],
+        start: Operand,
+        step: Callable[[Operand, Index], Operand],
+        line: int,
+        index: Index = (),
+    ) -> Operand:
+        """A number carried through loops over all indices."""
+        if not dims:
+            return step(start, index)
+        name, counter, count = self._loop_names()
+        carried = self.fresh("acc", start.type)
+        outer, self.block = self.block, []
+        latch = self.fold(dims[1:], carried, step, line, (*index, counter))
+        inner, self.block = self.block, outer
+        self.emit(Loop(name, counter, count, dims[0], [], None, [Header(carried, start, latch)], inner, line=line))
+        return carried
+
+    def _loop_names(self) -> tuple[str, Ref, Ref]:
+        counter = self.fresh("at", "i")
+        return f"nest{counter.name}", counter, self.fresh("rounds", "i")
+
+    def materialize(self, value: Any, line: int, name: str = "array") -> Any:
+        """Memory for an array that was not computed yet; anything else as it is."""
+        if not isinstance(value, Lazy):
+            return value
+        if value.view_of is not None:
+            self.view_sites.setdefault(self.site(value.view_of), line)
+        dst = self.new_array(name, value.dims, value.dtype, line, blank=True)
+        self.nest(value.dims, lambda index: self._initial(dst, index, value.element(index), line), line)
+        return dst
+
+    def _initial(self, dst: Ref, index: Index, value: Operand, line: int) -> None:
+        if isinstance(dst.type, Arr) and dst.type.dtype == "f" and value.type != "f":
+            value = self.as_float(value, line)
+        self.emit(Store(dst, index, value, line=line, initial=True))
+
+    # -- elementwise --------------------------------------------------------------------------------------------------
+
+    def elementwise(self, values: Sequence[Any], work: Callable[..., Operand], dtype: str, line: int) -> Lazy:
+        """A function of numbers over broadcast arrays.
+
+        Args:
+            values: arrays and scalars.
+            work: takes one operand per value.
+            dtype: f, i or b: of the result.
+            line: of the user's source.
+        """
+        parts = [self.lazy(one, line) if isinstance(one, Lazy) or is_array(one) else one for one in values]
+        dims = self._broadcast([one.dims for one in parts if isinstance(one, Lazy)], line)
+        readers: list[Callable[[Index], Operand]] = []
+        for one in parts:
+            if not isinstance(one, Lazy):
+                readers.append(lambda index, one=one: one)
+                continue
+            spread = len(one.dims) < len(dims) or any(
+                mine == Const(1) != whole
+                for mine, whole in zip(one.dims, dims[len(dims) - len(one.dims) :], strict=True)
+            )
+            if spread and not one.cheap:
+                one = self.lazy(self.materialize(one, line), line)
+            readers.append(self._reader(one, dims))
+        return Lazy(dims, dtype, lambda index: work(*(read(index) for read in readers)))
+
+    def _broadcast(self, shapes: Sequence[Sequence[Operand]], line: int) -> list[Operand]:
+        ndim = max(map(len, shapes))
+        out: list[Operand] = []
+        for axis in range(ndim):
+            lengths = [shape[axis - ndim + len(shape)] for shape in shapes if axis - ndim + len(shape) >= 0]
+            found = lengths[0]
+            for other in lengths[1:]:
+                if other == found or other == Const(1):
+                    continue
+                if found == Const(1):
+                    found = other
+                    continue
+                self._same(found, other, line)  # lengths of 1 are known when a program is read: see `known_dims`
+            out.append(found)
+        return out
+
+    def _reader(self, one: Lazy, dims: Sequence[Operand]) -> Callable[[Index], Operand]:
+        skip = len(dims) - len(one.dims)
+        repeated = [mine == Const(1) and whole != Const(1) for mine, whole in zip(one.dims, dims[skip:], strict=True)]
+
+        def read(index: Index) -> Operand:
+            own = (Const(0) if again else at for at, again in zip(index[skip:], repeated, strict=True))
+            return one.element(tuple(own))
+
+        return read
+
+    # -- reductions -----------------------------------------------------------------------------------------------------
+
+    def reduce(self, value: Lazy, axis: int | None, kind: str, keepdims: bool, line: int) -> Any:
+        """Sum, product, mean, max or min of all elements, or along an axis."""
+        if kind in ("max", "min") and not value.cheap:
+            value = self.lazy(self.materialize(value, line), line)
+        if axis is None:
+            return self._reduced(value.dims, value.element, kind, line)
+        axis %= len(value.dims)
+        kept = [one for place, one in enumerate(value.dims) if place != axis]
+        length = value.dims[axis]
+
+        def element(index: Index) -> Operand:
+            def inner(at: Index) -> Operand:
+                return value.element((*index[:axis], *at, *index[axis:]))
+
+            return self._reduced([length], inner, kind, line)
+
+        if not keepdims:
+            return Lazy(kept, "f", element) if kept else element(())
+        dims = [*kept[:axis], Const(1), *kept[axis:]]
+        return Lazy(dims, "f", lambda index: element((*index[:axis], *index[axis + 1 :])))
+
+    def _reduced(self, dims: Sequence[Operand], element: Callable[[Index], Operand], kind: str, line: int) -> Operand:
+        def number(index: Index) -> Operand:
+            return self.as_float(element(index), line)
+
+        if kind in ("sum", "mean"):
+            total = self.fold(dims, Const(0.0), lambda acc, index: self.op("fadd_r", acc, number(index)), line)
+            return total if kind == "sum" else self.op("fdiv", total, self.as_float(self._count(dims), line))
+        if kind == "prod":
+            return self.fold(dims, Const(1.0), lambda acc, index: self.op("fmul", acc, number(index)), line)
+        self.emit(Require(self.op("igt", self._count(dims), Const(0)), line=line))
+        better = "fgt" if kind == "max" else "flt"
+        worst = Const(float("-inf") if kind == "max" else float("inf"))
+
+        def step(acc: Operand, index: Index) -> Operand:
+            one = number(index)
+            return self.op("select", self.op(better, one, acc), one, acc)
+
+        best = self.op("still", self.fold(dims, worst, step, line))  # its slope is that of the elements that attain it
+
+        def attained(acc: Operand, index: Index) -> Operand:
+            one = number(index)
+            return self.op("fadd", acc, self.op("select", self.op("feq", one, best), one, Const(0.0)))
+
+        def counted(acc: Operand, index: Index) -> Operand:
+            return self.op("fadd", acc, self.op("select", self.op("feq", number(index), best), Const(1.0), Const(0.0)))
+
+        total = self.fold(dims, Const(0.0), attained, line)
+        ties = self.fold(dims, Const(0.0), counted, line)
+        return self.op("select", self.op("feq", ties, Const(1.0)), total, self.op("fdiv", total, ties))
+
+    def _count(self, dims: Sequence[Operand]) -> Operand:
+        found: Operand = Const(1)
+        for one in dims:
+            found = self.op("imul", found, one)
+        return found
+
+    # -- products -------------------------------------------------------------------------------------------------------
+
+    def matmul(self, a: Any, b: Any, line: int) -> Any:
+        """``a @ b`` for vectors and matrices."""
+        left, flip_left = self._factor(a, line)
+        right, flip_right = self._factor(b, line)
+        dims_a, dims_b = self.dims(left), self.dims(right)
+        if len(dims_a) == len(dims_b) == 1:
+            self._same(dims_a[0], dims_b[0], line)
+            x, y = self.lazy(left, line), self.lazy(right, line)
+            return self.fold(
+                [dims_a[0]], Const(0.0),
+                lambda acc, at: self.op("fadd_r", acc, self.op("fmul", x.element(at), y.element(at))), line,
+            )  # fmt: skip
+        if flip_left:
+            dims_a = dims_a[::-1]
+        if flip_right:
+            dims_b = dims_b[::-1]
+        self._same(dims_a[-1], dims_b[0], line)
+        dst = self.new_array("product", [*dims_a[:-1], *dims_b[1:]], "f", line, blank=True)
+        rows = dims_a[0] if len(dims_a) == 2 else Const(1)
+        columns = dims_b[1] if len(dims_b) == 2 else Const(1)
+        self.emit(MatMul(dst, left, right, flip_left, flip_right, (rows, columns, dims_b[0]), line=line))
+        return dst
+
+    def updated_product(self, product: Ref, other: Any, negative: bool, line: int) -> Ref | None:
+        """``product + other`` in the memory of a product that has no name yet; None where shapes do not allow it."""
+        dims = self.dims(product)
+        source = self.lazy(other, line) if isinstance(other, Lazy) or is_array(other) else None
+        if source is not None:
+            skip = len(dims) - len(source.dims)
+            if skip < 0 or any(one == Const(1) != whole for one, whole in zip(source.dims, dims[skip:], strict=True)):
+                return None
+            if skip and not source.cheap:
+                source = self.lazy(self.materialize(source, line), line)
+            self._broadcast([dims, source.dims], line)
+        read = (lambda index: other) if source is None else self._reader(source, dims)
+
+        def update(index: Index) -> None:
+            self.emit(Update(product, index, self.as_float(read(index), line), negative, line=line))
+
+        self.nest(dims, update, line)
+        return product
+
+    def _same(self, a: Operand, b: Operand, line: int) -> None:
+        if a != b:
+            self.emit(Require(self.op("ieq", a, b), line=line))
+
+    def _factor(self, value: Any, line: int) -> tuple[Ref, bool]:
+        flipped = isinstance(value, Lazy) and getattr(value, "transposed", None) is not None
+        array = value.transposed if flipped else self.materialize(value, line)  # type: ignore[union-attr]
+        if not (
+            isinstance(array, Ref) and isinstance(array.type, Arr) and array.type.dtype == "f" and array.type.ndim <= 2
+        ):
+            raise Declined("a product of something else than vectors and matrices of floats", line=line)
+        site = self.site(array)
+        self.product_sites.add(site)
+        if site in self.snapshot_sites:  # it is written later: the reverse sweep needs it as it is now
+            lazy = self.lazy(array, line)
+            array = self.materialize(Lazy(lazy.dims, "f", lazy.element), line, "snapshot")
+        return array, flipped
+
+
+@dataclass
+class Transposed(Lazy):
+    """A matrix seen the other way; BLAS takes it as it is."""
+
+    transposed: Ref | None = None
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array in memory."""
+    return isinstance(value, Ref) and isinstance(value.type, Arr)
