@@ -159,13 +159,18 @@ class Names:
     def _join(self, block: Block, readers: dict[str, set[str]], made: set[str]) -> None:
         for stmt in block:
             for source, target in _handed_on(stmt):
-                if source in made and readers[source] == {target}:
+                if source in made and readers[source] == {target} and not self._is_renamed(source, target):
                     self.same[source] = target
             dst = getattr(stmt, "dst", None)
             if dst is not None:
                 made.add(dst.name)
             for inner in inner_blocks(stmt):
                 self._join(inner, readers, set())
+
+    def _is_renamed(self, source: str, target: str) -> bool:
+        """Whether the user calls a parameter something else inside."""
+        params = {ref.name for ref in self.program.params}
+        return source in params and _SUFFIX.sub("", source) != _SUFFIX.sub("", target)
 
     def _count(self, block: Block, more: list[Ref]) -> Counter[str]:
         found: Counter[str] = Counter(self.canonical(ref.name) for ref in more)
