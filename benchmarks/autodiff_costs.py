@@ -196,7 +196,7 @@ def _in_process(code: str, *arguments: str, cache: str | None = None) -> dict:
         environment |= {
             "XDG_CACHE_HOME": cache,
             "NUMBA_CACHE_DIR": f"{cache}/numba",
-            "CUSTODIET_CACHE_DIR": f"{cache}/custodiet",
+            "CUSTODIET_CACHE": f"{cache}/custodiet",
         }
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment)
     if done.returncode:
