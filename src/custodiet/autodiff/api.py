@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,13 +24,26 @@ __all__ = ["explain", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "
 Argnums = int | Sequence[int]
 
 
+class Derivative(Protocol):
+    """What `grad` and `value_and_grad` return: a function, and the generated derivative to read."""
+
+    source: SourceText
+    """Python of what was compiled last; a comment before that"""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def source_for(self, *args: Any) -> str:
+        """Python of the derivative for arguments of these types."""
+        ...
+
+
 def _tidy(argnums: Argnums) -> int | tuple[int, ...]:
     return argnums if isinstance(argnums, int) else tuple(argnums)
 
 
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto"
-) -> Callable[..., Any]:
+) -> Derivative:
     """A function that returns f's value and its gradient.
 
     Args:
@@ -60,12 +73,10 @@ def value_and_grad(
     run.state = state  # type: ignore[attr-defined]
     run.source = SourceText(getattr(f, "__name__", "the function"), state.compiled)  # type: ignore[attr-defined]
     run.source_for = shown_for  # type: ignore[attr-defined]
-    return run
+    return run  # type: ignore[return-value]
 
 
-def grad(
-    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto"
-) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto") -> Derivative:
     """A function that returns f's gradient; arguments as in `value_and_grad`.
 
     Returns:
@@ -79,7 +90,7 @@ def grad(
         return (gradient, value[1]) if has_aux else gradient
 
     run.state, run.source, run.source_for = both.state, both.source, both.source_for  # type: ignore[attr-defined]
-    return run
+    return run  # type: ignore[return-value]
 
 
 def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:

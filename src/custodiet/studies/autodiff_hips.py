@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
 
-import autograd
+import autograd  # type: ignore[import-not-found]
 
 from custodiet.studies.autodiff_programs import lorenz, rosenbrock
 from custodiet.studies.autodiff_timing import Thunk

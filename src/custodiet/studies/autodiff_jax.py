@@ -13,8 +13,8 @@ from collections.abc import Callable
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import jax
-import jax.numpy as jnp
+import jax  # type: ignore[import-not-found]
+import jax.numpy as jnp  # type: ignore[import-not-found]
 import numpy as np
 
 from custodiet.studies.autodiff_programs import gmm, lorenz
@@ -84,7 +84,7 @@ def gmm_gradient(inputs: tuple) -> Thunk:
     num_components = len(inputs[0])
     columns, rows = np.triu_indices(dim, 1)
 
-    def likelihood(alphas, means, icf, x, centered):
+    def likelihood(alphas, means, icf, x, *, centered):
         factors = jnp.zeros((num_components, dim, dim)).at[:, rows, columns].set(icf[:, dim:])
         factors = factors.at[:, np.arange(dim), np.arange(dim)].set(jnp.exp(icf[:, :dim]))
         if centered:
@@ -98,7 +98,7 @@ def gmm_gradient(inputs: tuple) -> Thunk:
         return total - penalty + gmm.constant(num_points, dim, num_components, gamma, m)
 
     forms = [
-        compiled(lambda *args, centered=centered: likelihood(*args, centered), tuple(arrays), gmm.ARGNUMS)
+        compiled(lambda *args, centered=centered: likelihood(*args, centered=centered), tuple(arrays), gmm.ARGNUMS)
         for centered in (True, False)
     ]
     return min(forms, key=_seconds)

@@ -91,7 +91,9 @@ def alternate(thunks: Sequence[Thunk], num_pairs: int) -> list[list[float]]:
     return found
 
 
-def prepare_side(side: Side, expected: Sequence[Any] | None, tolerance: float) -> tuple[Thunk | None, str, bool]:
+def prepare_side(
+    side: Side, expected: Sequence[Any] | None, tolerance: float = TOLERANCE
+) -> tuple[Thunk | None, str, bool]:
     """The prepared thunk, a remark, and whether the side is at fault (it failed, or its derivative is wrong)."""
     if side.missing:
         return None, side.missing, False

@@ -139,9 +139,8 @@ def reference_gradient(*inputs) -> tuple:
                 for signed in (step, -step):
                     moved = leaf.copy()
                     moved[index] += signed
-                    values.append(
-                        reactor(*inputs[:argnum], moved if leaf.ndim else float(moved), *inputs[argnum + 1 :])
-                    )
+                    given = (*inputs[:argnum], moved if leaf.ndim else float(moved), *inputs[argnum + 1 :])
+                    values.append(reactor(*given))
                 slopes.append((values[0] - values[1]) / (2.0 * step))
             gradient[index] = (4.0 * slopes[1] - slopes[0]) / 3.0
         found.append(gradient)
