@@ -50,8 +50,8 @@ def render_measurement(one: Measurement | None, *, digits: int = 3, percent: boo
 
 
 def render_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells that do not start with <td are escaped."""
-    top = "".join(f"<th>{escape(one)}</th>" for one in head)
+    """A table; cells that do not start with <td, or <th in the head, are escaped."""
+    top = "".join(one if one.startswith("<th") else f"<th>{escape(one)}</th>" for one in head)
     body = "".join(
         "<tr>" + "".join(one if one.startswith("<td") else f"<td>{escape(one)}</td>" for one in row) + "</tr>\n"
         for row in rows
@@ -513,13 +513,13 @@ def render_study_html(record: StudyRecord) -> str:
             claim.name.replace("_", " "),
             "–" if claim.published is None else f"{claim.published:.4g}",
             _measured_cell(claim),
-            "–" if claim.tolerance is None else f"<td>{_range(*claim.tolerance)}</td>",
+            "–" if claim.tolerance is None else f'<td class="range">{_range(*claim.tolerance)}</td>',
             f'<td class="text">{escape(claim.unit)}</td>',
             f'<td class="text">{claim.verdict}</td>',
         ]
         for claim in record.claims
     ]
-    head = ["claim", "published", "here", "tolerance", "unit", "verdict"]
+    head = ["claim", "published", "here", "tolerance", '<th class="text">unit</th>', '<th class="text">verdict</th>']
     sources = "".join(
         f"<li>{escape(claim.name.replace('_', ' '))}: {escape(claim.source)}</li>" for claim in record.claims
     )
@@ -536,7 +536,7 @@ def render_study_html(record: StudyRecord) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:.4g} – {high:.4g}".replace(" ", NO_BREAK)
+    return f"{low:.4g} – {high:.4g}"
 
 
 def _measured_cell(claim: Claim) -> str:

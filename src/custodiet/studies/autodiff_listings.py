@@ -15,7 +15,7 @@ ARGUMENTS = (0.1, 2.0)
 
 
 def decay(rate, level):
-    """What is left of a reaction of second order once it is at most 1."""
+    """A reaction of second order until 1 is left."""
     while level > 1.0:
         level = level - rate * level * level
     return level
@@ -53,7 +53,5 @@ def _tape_text() -> str:
             parts = [f"d/d[{entry[at]}] = {entry[at + 1]:.6g}" for at in (0, 2) if entry[at]]
             lines.append(f"{place:>3}  {',  '.join(parts)}")
     (result,) = record.places
-    lines.append("")
-    lines.append(f"the result is [{result}]; the way back:")
-    lines.append(f"  for place in {len(entries[0]) - 1}, ..., 1: adjoint[a] += d/d[a] * adjoint[place]")
+    lines += ["", f"The result is [{result}]. Back, place by place:", "  adjoint[a] += d/d[a] * adjoint[place]"]
     return "\n".join(lines)

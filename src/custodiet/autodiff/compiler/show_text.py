@@ -310,6 +310,7 @@ class Writer(Lines):
         """A round, and what it hands to the next."""
         self.block(stmt.body[start:], last=False)
         targets, values = [], []
+        self.origin = None
         for header in (one for one in stmt.headers if one.var.name not in self.names.dead):
             if isinstance(header.var.type, Arr):
                 targets += self._parts(header.var)
@@ -317,8 +318,9 @@ class Writer(Lines):
             else:
                 targets.append(self.names.show(header.var))
                 values.append(ast.unparse(self.value(header.latch)))
+        origin = self.origin if len(targets) == 1 else None
         self.flush()
-        self.give(targets, values)
+        self.give(targets, values, origin)
         if rounds:
             self.put(f"{rounds} += 1")
         if stmt.stop is not None:
