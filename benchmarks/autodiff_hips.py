@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version as installed_version
-from typing import Any
 
-import autograd
 import autograd.numpy as anp
 from autograd.scipy.special import logsumexp
 
 from benchmarks.autodiff_torch import with_namespace
-from benchmarks.programs import gmm, lorenz, rosenbrock
+from benchmarks.programs import gmm
+from custodiet.studies.autodiff_hips import Thunk, gradient, lorenz_gradient, rosenbrock_loop, version
 
-Thunk = Callable[[], Any]
-
-
-def version() -> str:
-    """What is measured."""
-    return f"HIPS autograd {installed_version('autograd')}"
-
-
-def gradient(function: Callable, inputs: tuple, argnums: tuple[int, ...]) -> Thunk:
-    """A call of autograd's gradient."""
-    derivative = autograd.grad(function, argnum=argnums)
-    return lambda: derivative(*inputs)
-
-
-def lorenz_gradient(inputs: tuple) -> Thunk:
-    """The unmodified loop."""
-    return gradient(lorenz.lorenz, inputs, lorenz.ARGNUMS)
-
-
-def rosenbrock_loop(inputs: tuple) -> Thunk:
-    """The unmodified indexed loop."""
-    return gradient(rosenbrock.rosenbrock, inputs, (0,))
+__all__ = ["array_chain", "gmm_gradient", "gradient", "lorenz_gradient", "rosenbrock_loop", "version"]
 
 
 def array_chain(function: Callable, inputs: tuple) -> Thunk:

@@ -6,19 +6,17 @@ Torch and Numba are dependencies; JAX and HIPS autograd come with ``make bench-d
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
+from benchmarks.autodiff_pairs import Side
+from custodiet.studies import autodiff_peers as peers
+from custodiet.studies.autodiff_peers import MODULES, hand_numpy_gmm, never, numba_objective, python_objective
 
-from benchmarks.autodiff_pairs import Side, UnavailableError
-from benchmarks.programs import gmm
-
-MODULES = {"torch": "torch", "jax": "jax", "hips": "autograd"}
-HAND_NUMPY = f"hand-written NumPy (ours), numpy {np.__version__}"
+__all__ = [
+    "MODULES", "framework", "hand_c", "hand_numpy_gmm", "hips_chain", "missing", "numba_objective", "python_objective",
+]  # fmt: skip
 
 
 def missing() -> dict[str, str]:
@@ -41,45 +39,17 @@ def framework(name: str, function: str, inputs: tuple, **options: Any) -> Side:
     """A side of `autodiff_torch`, `autodiff_jax` or `autodiff_hips`: its function of that name, on these inputs."""
     package = MODULES[name]
     if importlib.util.find_spec(package) is None:
-        return Side(_never, package, missing=f"{package} is not installed: make bench-deps")
-    module = importlib.import_module(f"benchmarks.autodiff_{name}")
-    return Side(lambda: getattr(module, function)(inputs, **options), module.version())
-
-
-def _never() -> Callable[[], Any]:
-    raise UnavailableError("not installed")
+        return Side(never, package, missing=f"{package} is not installed: make bench-deps")
+    return peers.framework(name, function, inputs, where="benchmarks.autodiff", **options)
 
 
 def hips_chain(function: Callable, inputs: tuple) -> Side:
     """HIPS autograd on a program of NumPy calls."""
     if importlib.util.find_spec("autograd") is None:
-        return Side(_never, "HIPS autograd", missing="autograd is not installed: make bench-deps")
+        return Side(never, "HIPS autograd", missing="autograd is not installed: make bench-deps")
     from benchmarks import autodiff_hips
 
     return Side(lambda: autodiff_hips.array_chain(function, inputs), autodiff_hips.version())
-
-
-def hand_numpy_gmm(inputs: tuple) -> Side:
-    """The mixture's gradient written by hand in NumPy."""
-    return Side(lambda: lambda: gmm.reference_gradient(*inputs), HAND_NUMPY)
-
-
-def numba_objective(function: Callable, inputs: tuple) -> Side:
-    """The objective, not its gradient, compiled by Numba without fastmath."""
-
-    def prepare() -> Callable[[], Any]:
-        import numba
-
-        compiled = numba.njit(fastmath=False)(function)
-        compiled(*inputs)
-        return lambda: compiled(*inputs)
-
-    return Side(prepare, f"numba {version('numba')} njit, the objective")
-
-
-def python_objective(function: Callable, inputs: tuple) -> Side:
-    """The objective, not its gradient, in CPython."""
-    return Side(lambda: lambda: function(*inputs), "CPython, the objective")
 
 
 def hand_c(name: str, inputs: tuple) -> Side:
@@ -89,7 +59,7 @@ def hand_c(name: str, inputs: tuple) -> Side:
     try:
         label = autodiff_c.version()
     except autodiff_c.NoCompilerError as reason:
-        return Side(_never, "hand-written C (ours)", missing=str(reason))
+        return Side(never, "hand-written C (ours)", missing=str(reason))
 
     def prepare() -> Callable[[], Any]:
         autodiff_c.check()

@@ -109,9 +109,8 @@ def _capacity_job() -> Job:
 
 
 def _audit_job(study: Path) -> Job:
-    from custodiet.nn.code_length import layout_code_bits
-
     from custodiet.entropy.coder import Layout
+    from custodiet.nn.code_length import layout_code_bits
     from custodiet.nn.loading import load_model
 
     loaded = load_model(study / "work" / "train", device="cpu", dtype="float32")

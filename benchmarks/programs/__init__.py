@@ -1,16 +1,18 @@
 """Unmodified plain Python programs whose derivatives are benchmarked, one file per family, each with a float64 reference.
 
 A program is written as a person would write it who has never heard of automatic differentiation: floats, loops, array stores,
-NumPy calls. Nothing here imports the library or a peer. Each family has `make_inputs`, seeded, and a reference derivative that is either
-written by hand or taken by complex step from a restatement in NumPy.
+NumPy calls. The programs know neither the library nor a peer. Each family has `make_inputs`, seeded, and a reference derivative that
+is either written by hand or taken by complex step from a restatement in NumPy. Those that the study `autodiff` runs too live in
+`custodiet.studies.autodiff_programs`, since it also runs from a wheel.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+
+from custodiet.studies.autodiff_programs import Program
+
+__all__ = ["FAMILIES", "Program", "small_programs"]
 
 FAMILIES = (
     "lorenz",
@@ -27,26 +29,6 @@ FAMILIES = (
     "heat",
     "hundred_lines",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Program:
-    """A program with a small seeded input and its reference derivative.
-
-    Attributes:
-        name: unique among the programs.
-        function: the plain Python function.
-        inputs: its arguments, positional.
-        argnums: the arguments that are differentiated.
-        reference: takes the arguments; the derivative in each of `argnums`, a tuple (of gradients, or of Jacobians whose
-            last axes are those of the argument when the function returns an array).
-    """
-
-    name: str
-    function: Callable[..., Any]
-    inputs: tuple
-    argnums: tuple[int, ...]
-    reference: Callable[..., tuple]
 
 
 def small_programs() -> list[Program]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from custodiet.autodiff.compiler.show import SourceText, source_for
 from custodiet.autodiff.core import traced
 from custodiet.autodiff.dispatch import Explanation, State, check_mode, explain_call, run_value_and_grad, scalar_result
-from custodiet.autodiff.engine import forward_call, reverse_call
+from custodiet.autodiff.engine import check_argnums, forward_call, reverse_call
 from custodiet.autodiff.forward_dispatch import native_forward, state_of
 from custodiet.autodiff.pytree import flatten, flatten_differentiable, map_leaves, same_structure
 from custodiet.autodiff.rules.core import primal_of, shape_of
@@ -25,13 +26,26 @@ __all__ = ["explain", "grad", "hvp", "jvp", "stop_gradient", "value_and_grad", "
 Argnums = int | Sequence[int]
 
 
+class Derivative(Protocol):
+    """What `grad` and `value_and_grad` return: a function, and the generated derivative to read."""
+
+    source: SourceText
+    """Python of what was compiled last; a comment before that"""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def source_for(self, *args: Any) -> str:
+        """Python of the derivative for arguments of these types."""
+        ...
+
+
 def _tidy(argnums: Argnums) -> int | tuple[int, ...]:
     return argnums if isinstance(argnums, int) else tuple(argnums)
 
 
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto"
-) -> Callable[..., Any]:
+) -> Derivative:
     """A function that returns f's value and its gradient.
 
     Args:
@@ -42,7 +56,8 @@ def value_and_grad(
 
     Returns:
         A function of f's arguments that returns (value, gradient), with has_aux ((value, aux), gradient). The gradient
-        has the nest, shapes and dtypes of the argument; with several argnums it is a tuple.
+        has the nest, shapes and dtypes of the argument; with several argnums it is a tuple. Its attribute `source` is the
+        generated derivative as Python, for the types that were compiled last; `source_for(*args)` compiles and shows.
 
     Raises:
         DifferentiationError: f did not return a number, or an argument has no derivative.
@@ -54,13 +69,16 @@ def value_and_grad(
     def run(*args: Any, **kwargs: Any) -> Any:
         return run_value_and_grad(f, args, kwargs, wanted, has_aux, mode, state)
 
+    def shown_for(*args: Any) -> str:
+        return source_for(f, args, check_argnums(wanted, args), has_aux)
+
     run.state = state  # type: ignore[attr-defined]
-    return run
+    run.source = SourceText(getattr(f, "__name__", "the function"), state.compiled)  # type: ignore[attr-defined]
+    run.source_for = shown_for  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]
 
 
-def grad(
-    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto"
-) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False, mode: str = "auto") -> Derivative:
     """A function that returns f's gradient; arguments as in `value_and_grad`.
 
     Returns:
@@ -73,8 +91,8 @@ def grad(
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    run.state = both.state  # type: ignore[attr-defined]
-    return run
+    run.state, run.source, run.source_for = both.state, both.source, both.source_for  # type: ignore[attr-defined]
+    return run  # type: ignore[return-value]
 
 
 def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:

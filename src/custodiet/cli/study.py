@@ -56,7 +56,9 @@ def run(
         for one in (folder, *inner):
             render_run(one)
         for claim in record.claims:
-            measured = "not measured" if claim.measured is None else f"{claim.measured:.4g}"
+            measured = (
+                f"not measured ({claim.why or 'no reason'})" if claim.measured is None else f"{claim.measured:.4g}"
+            )
             bounds = "" if claim.low is None or claim.high is None else f" [{claim.low:.4g}, {claim.high:.4g}]"
             published = "nothing published" if claim.published is None else f"published {claim.published:.4g}"
             printer.say(f"{claim.name:<44} {measured}{bounds} {claim.unit} ({published}): {claim.verdict}")

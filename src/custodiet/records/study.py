@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from custodiet.records.base import Environment, Measurement, Part, Record
+from custodiet.records.base import Environment, Measurement, Part, Raw, Record, migration
 
-__all__ = ["Claim", "StudyRecord", "claim_of", "judge_claim"]
+__all__ = ["Claim", "Listing", "StudyRecord", "claim_of", "judge_claim"]
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive", "new"]
 
@@ -26,12 +26,21 @@ class Claim(Part):
     low: float | None
     high: float | None
     verdict: Verdict
+    why: str | None = None
+    """why there is no measured value"""
+
+
+class Listing(Part):
+    """A text that the report shows beside others, as it is."""
+
+    title: str
+    text: str
 
 
 class StudyRecord(Record):
     """A study that ran."""
 
-    schema_id: Literal["custodiet.study/1"] = Field(default="custodiet.study/1", alias="schema")
+    schema_id: Literal["custodiet.study/2"] = Field(default="custodiet.study/2", alias="schema")
     study: str
     title: str
     created_utc: str
@@ -39,6 +48,14 @@ class StudyRecord(Record):
     elapsed_s: float
     environment: Environment
     claims: list[Claim]
+    listings: list[Listing] = Field(default_factory=list)
+    """side by side in the report"""
+
+
+@migration("custodiet.study/1", "custodiet.study/2")
+def _add_listings(raw: Raw) -> Raw:
+    """Studies of before there were listings, and reasons beside a claim."""
+    return {**raw, "claims": [{**claim, "why": None} for claim in raw["claims"]], "listings": []}
 
 
 def judge_claim(
@@ -81,4 +98,5 @@ def claim_of(
         low=measured.low,
         high=measured.high,
         verdict=judge_claim(tolerance=tolerance, measured=measured.value, low=measured.low, high=measured.high),
+        why=measured.why if measured.value is None else None,
     )

@@ -8,7 +8,7 @@ from html import escape
 from custodiet.base.units import format_bytes, format_duration_s
 from custodiet.records.audit import ArmRecord, AuditRecord, ExampleRecord
 from custodiet.records.base import Environment, Measurement
-from custodiet.records.study import StudyRecord
+from custodiet.records.study import Claim, Listing, StudyRecord
 from custodiet.report import plots
 from custodiet.report.style import CSS
 from custodiet.report.text import arm_name, format_measurement, repeats_label, summary_sentences
@@ -50,8 +50,8 @@ def render_measurement(one: Measurement | None, *, digits: int = 3, percent: boo
 
 
 def render_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells that do not start with <td are escaped."""
-    top = "".join(f"<th>{escape(one)}</th>" for one in head)
+    """A table; cells that do not start with <td, or <th in the head, are escaped."""
+    top = "".join(one if one.startswith("<th") else f"<th>{escape(one)}</th>" for one in head)
     body = "".join(
         "<tr>" + "".join(one if one.startswith("<td") else f"<td>{escape(one)}</td>" for one in row) + "</tr>\n"
         for row in rows
@@ -512,15 +512,14 @@ def render_study_html(record: StudyRecord) -> str:
         [
             claim.name.replace("_", " "),
             "–" if claim.published is None else f"{claim.published:.4g}",
-            "–" if claim.measured is None else f"{claim.measured:.4g}",
-            "–" if claim.low is None or claim.high is None else f"{claim.low:.4g} – {claim.high:.4g}",
-            "–" if claim.tolerance is None else f"{claim.tolerance[0]:.4g} – {claim.tolerance[1]:.4g}",
-            claim.unit,
-            claim.verdict,
+            _measured_cell(claim),
+            "–" if claim.tolerance is None else f'<td class="range">{_range(*claim.tolerance)}</td>',
+            f'<td class="text">{escape(claim.unit)}</td>',
+            f'<td class="text">{claim.verdict}</td>',
         ]
         for claim in record.claims
     ]
-    head = ["claim", "published", "here", "interval", "tolerance", "unit", "verdict"]
+    head = ["claim", "published", "here", "tolerance", '<th class="text">unit</th>', '<th class="text">verdict</th>']
     sources = "".join(
         f"<li>{escape(claim.name.replace('_', ' '))}: {escape(claim.source)}</li>" for claim in record.claims
     )
@@ -528,5 +527,33 @@ def render_study_html(record: StudyRecord) -> str:
     return render_page(
         record.title,
         stamp,
-        [render_section("Claims", render_table(head, rows), f"<ul>{sources}</ul>"), render_environment(machine, "")],
+        [
+            render_section("Claims", render_table(head, rows), f"<ul>{sources}</ul>"),
+            _listings(record.listings),
+            render_environment(machine, ""),
+        ],
     )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.4g} – {high:.4g}"
+
+
+def _measured_cell(claim: Claim) -> str:
+    """The value with its interval below it, or why there is none."""
+    if claim.measured is None:
+        return "–" if claim.why is None else f'<td class="why">–<small>{escape(claim.why)}</small></td>'
+    known = claim.low is not None and claim.high is not None
+    interval = f"<small>{_range(claim.low, claim.high)}</small>" if known else ""  # type: ignore[arg-type]
+    return f"<td>{claim.measured:.4g}{interval}</td>"
+
+
+def _listings(listings: Sequence[Listing]) -> str:
+    """Texts side by side; below one another where there is no room."""
+    if not listings:
+        return ""
+    parts = "".join(
+        f"<figure><figcaption>{escape(one.title)}</figcaption><pre>{escape(one.text.rstrip())}</pre></figure>\n"
+        for one in listings
+    )
+    return render_section("Side by side", f'<div class="listings">{parts}</div>')

@@ -78,4 +78,7 @@ def render_study_markdown(record: StudyRecord) -> str:
         for claim in record.claims
     ]
     table = render_markdown_table(["claim", "published", "here", "interval", "unit", "verdict"], rows)
-    return f"## Study: {record.title}\n\n{table}\n\nSeed {record.seed}, {record.created_utc}.\n"
+    listings = "".join(f"### {one.title}\n\n```\n{one.text.rstrip()}\n```\n\n" for one in record.listings)
+    reasons = "".join(f"- {one.name}: {one.why}\n" for one in record.claims if one.why)
+    notes = f"Not measured:\n\n{reasons}\n" if reasons else ""
+    return f"## Study: {record.title}\n\n{table}\n\n{notes}{listings}Seed {record.seed}, {record.created_utc}.\n"

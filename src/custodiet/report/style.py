@@ -31,12 +31,17 @@ td:last-child, th:last-child { padding-right: 0; }
 th { font-weight: 600; color: var(--muted); white-space: nowrap; }
 td small { display: block; color: var(--muted); font-size: .78rem; white-space: nowrap; }
 td.why small { white-space: normal; }
+th.text, td.text { text-align: left; } td.range { white-space: nowrap; }
 figure { margin: 1rem 0 .4rem; }
 figure svg { display: block; width: 100%; max-width: 42rem; height: auto; overflow: visible; }
 svg text { font-family: system-ui, "Segoe UI", Roboto, sans-serif !important; }
 details { margin: .3rem 0 1rem; }
 summary { cursor: pointer; color: var(--muted); font-size: .9rem; }
 code, .mono { font: .86em/1.5 ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere; }
+pre { margin: .3rem 0; padding: .7rem .9rem; background: var(--panel); overflow-x: auto;
+  font: .78rem/1.5 ui-monospace, SFMono-Regular, Menlo, monospace; }
+.listings { columns: 25rem 2; column-gap: 1.2rem; }
+.listings figure { break-inside: avoid; margin: 0 0 1rem; }
 blockquote { margin: .3rem 0; padding: .3rem .8rem; border-left: 2px solid var(--rule); overflow-wrap: anywhere;
   white-space: pre-wrap; }
 .pass { color: var(--good); } .fail { color: var(--bad); }
@@ -47,5 +52,6 @@ dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
   td small { font-size: .72rem; white-space: normal; }
   dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
 @media print { body { background: #fff; color: #000; font-size: 10.5pt; } main { max-width: none; padding: 0; }
-  h2, h3 { break-after: avoid; } figure, .summary, tr { break-inside: avoid; } details > * { display: block; } }
+  h2, h3 { break-after: avoid; } figure, .summary, tr { break-inside: avoid; } .listings { columns: 1; }
+  pre { white-space: pre-wrap; } details > * { display: block; } }
 """.strip()

@@ -29,6 +29,11 @@ class Study:
 
 
 STUDIES: dict[str, Study] = {
+    "autodiff": Study(
+        title="Automatic differentiation",
+        summary="Plain Python programs have derivatives at native speed; against torch, JAX, autograd, Numba and derivatives by hand.",
+        function="custodiet.studies.autodiff:run_autodiff_study",
+    ),
     "capacity": Study(
         title="Memorization and generalization",
         summary="A parameter holds a few bits of random tokens; on text, memorization rises to capacity and falls.",

@@ -32,6 +32,7 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     Type,
     View,
+    place_key,
 )
 from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS, items_to_array
 from custodiet.autodiff.compiler.operations import (
@@ -84,6 +85,8 @@ class Expressions(Indexing):
         self.callees: dict[str, Program] = {}
         self.stores: set[str] = set()
         self.views: dict[str, str] = {}
+        self.told: dict[str, str] = {}
+        self.origins: dict[str, tuple[str, int]] = {}
         self.known_dims: dict[str, list[Operand]] = {}
         self.sites: dict[str, str] = {}
         self.snapshot_sites: frozenset[str] = frozenset()
@@ -110,6 +113,14 @@ class Expressions(Indexing):
     def emit(self, stmt: Stmt) -> None:
         """Append to the present block."""
         self.block.append(stmt)
+        name = (
+            place_key(stmt.arr, stmt.index)
+            if isinstance(stmt, Store)
+            else getattr(getattr(stmt, "dst", None), "name", "")
+        )
+        if name and self.frame is not None:
+            source = self.frame.source
+            self.origins[name] = (source.file, (getattr(stmt, "line", 0) or self.line) + source.first_line)
 
     def op(self, name: str, *args: Operand, hint: str = "t") -> Operand:
         """A scalar operation; constants are folded where that cannot raise."""

@@ -13,7 +13,7 @@ from typing import Literal
 __all__ = [
     "ARR_F", "ARR_I", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop",
     "MatMul", "Op", "Operand", "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd",
-    "Stmt", "Store", "Type", "Update", "View", "uses",
+    "Stmt", "Store", "Type", "Update", "View", "place_key", "uses",
 ]  # fmt: skip
 
 Scalar = Literal["f", "i", "b"]
@@ -304,6 +304,16 @@ class Program:
     callees: dict[str, Program] = field(default_factory=dict)
     stores: set[str] = field(default_factory=set)
     """names of parameters whose memory is written"""
+    told: dict[str, str] = field(default_factory=dict)
+    """what the user calls a name"""
+    origins: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """file and line that a name is computed at"""
+
+
+def place_key(arr: Ref, index: tuple[Operand, ...]) -> str:
+    """What an element is called in `Program.origins`: the store that writes it has no name of its own."""
+    parts = [one.name if isinstance(one, Ref) else repr(one.value) for one in index]
+    return f"{arr.name}[{', '.join(parts)}]"
 
 
 def uses(stmt: Stmt) -> Iterator[Ref]:

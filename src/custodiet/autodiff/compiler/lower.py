@@ -79,6 +79,8 @@ class Lowerer(Recursion):
             active=active,
             callees=self.reachable(self.block),
             stores=self.stores,
+            told=self.told,
+            origins=self.origins,
         )
 
     @staticmethod
@@ -278,12 +280,14 @@ class Lowerer(Recursion):
         if isinstance(old, Ref) and isinstance(old.type, Arr):
             self.update_array(old, self.binary(node.op, old, self.value(node.value), node.lineno), node.lineno)
             return
-        self.frame.env[target.id] = self.binary(node.op, old, self.value(node.value), node.lineno)
+        self.assign(target, self.binary(node.op, old, self.value(node.value), node.lineno))
 
     def assign(self, target: ast.expr, value: Value) -> None:
         """Bind a target: a name, a pattern of names, an element."""
         if isinstance(target, ast.Name):
             self.frame.env[target.id] = value
+            if isinstance(value, Ref):
+                self.told.setdefault(value.name, target.id)
         elif isinstance(target, ast.Tuple | ast.List):
             items = self.items(self.materialize(value, target.lineno), target.lineno)
             stars = [place for place, one in enumerate(target.elts) if isinstance(one, ast.Starred)]
