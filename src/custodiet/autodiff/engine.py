@@ -160,7 +160,7 @@ def _containers(args: Sequence[Any], given: Sequence[Any]) -> list[tuple[Any, An
         if type(original) in (list, dict):
             found.append((original, made, dict(made) if isinstance(made, dict) else dict(enumerate(made))))
         if type(original) in (list, tuple):
-            found += _containers(original, made)
+            found += _containers(list(original), list(made))
         elif type(original) is dict:
             found += _containers(list(original.values()), list(made.values()))
     return found

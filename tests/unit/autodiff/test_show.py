@@ -9,7 +9,7 @@ import pytest
 from benchmarks.programs import small_programs
 from benchmarks.programs.coverage import examples
 from custodiet.autodiff import grad, value_and_grad
-from custodiet.autodiff.compiler.entry import _flatten, _kind, compile_gradient
+from custodiet.autodiff.compiler.entry import compile_gradient, flatten_argument, kind_of
 from custodiet.autodiff.compiler.frontend import Declined, free_value
 from custodiet.autodiff.compiler.ir import Stmt
 from custodiet.autodiff.compiler.show import RUNTIME, show_compiled, show_program
@@ -22,7 +22,7 @@ def run_text(entry, args):
     """Value and gradients of the text, run by CPython; one gradient per differentiated leaf."""
     given = []
     for one in args:
-        _flatten(one, _kind(one), given)
+        flatten_argument(one, kind_of(one), given)
     given += [free_value(function, name) for function, name in entry.free]
     given = [np.array(one) if isinstance(one, list | np.ndarray) else one for one in given]
     namespace = dict(RUNTIME)
@@ -41,7 +41,7 @@ def test_text_gives_the_numbers_of_the_native_code(program):
     found_value, found = run_text(entry, copy.deepcopy(inputs))
     native = []
     for place, gradient in zip(argnums, gradients, strict=True):
-        _flatten(gradient, _kind(inputs[place]), native)
+        flatten_argument(gradient, kind_of(inputs[place]), native)
     native = [one for one in native if one is not None]
     np.testing.assert_allclose(found_value, value, rtol=1e-12)
     assert len(found) == len(native)

@@ -11,7 +11,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from custodiet.autodiff.compiler.expressions import Expressions
+from custodiet.autodiff.compiler.call_expressions import CallExpressions
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Arr, Block, Call, Const, If, Loop, Operand, Program, Ref
 from custodiet.autodiff.compiler.values import (
@@ -91,7 +91,7 @@ class Site:
     given: dict[Place, list[Operand]] = field(default_factory=dict)
 
 
-class Recursion(Expressions):
+class Recursion(CallExpressions):
     """The part of the lowerer that reads functions apart."""
 
     def __init__(self) -> None:

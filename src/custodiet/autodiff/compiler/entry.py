@@ -468,7 +468,7 @@ def _read(
         name: parameters.bind(name, value, place in argnums)
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
-    _bind_defaults(source.function, names, len(args), arguments, lowerer)
+    _bind_defaults(source.function, names, len(args), arguments, lowerer)  # pyright: ignore[reportArgumentType]
     free: list[tuple[Any, Any, Any]] = []
 
     def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:

@@ -140,5 +140,5 @@ def _scope(compiled: Any) -> dict[str, Any]:
             continue
         scope[f"globals{place}"] = function.__globals__
         if name in function.__code__.co_freevars:
-            scope[f"cell{place}"] = function.__closure__[function.__code__.co_freevars.index(name)]
+            scope[f"cell{place}"] = (function.__closure__ or ())[function.__code__.co_freevars.index(name)]
     return scope

@@ -55,8 +55,10 @@ class Indexing(ArrayExpressions):
     def item(self, owner: Ref | Lazy, node: ast.Subscript) -> Any:
         """``owner[...]``."""
         line = node.lineno
-        if isinstance(owner, Lazy):
-            owner = self.materialize(owner, line)
+        array: Any = self.materialize(owner, line)
+        return self._array_item(array, node, line)
+
+    def _array_item(self, owner: Ref, node: ast.Subscript, line: int) -> Any:
         parts = self._parts(node)
         if self._is_plain(parts, owner):
             return self._plain(owner, parts, line)
@@ -266,7 +268,7 @@ class Indexing(ArrayExpressions):
                 else value
             )
             source = self.lazy(whole, line)
-            if is_array(value) and self.base_name(value.name) == self.base_name(region.owner.name):
+            if isinstance(value, Ref) and self.base_name(value.name) == self.base_name(region.owner.name):
                 source = self.lazy(self.materialize(Lazy(source.dims, source.dtype, source.element), line), line)
             skip = len(region.dims) - len(source.dims)
             if skip < 0:

@@ -30,7 +30,7 @@ from custodiet.autodiff.compiler.ir import (
 )
 
 if TYPE_CHECKING:
-    from custodiet.autodiff.compiler.llvm_ir import _Emitter as Emitter
+    from custodiet.autodiff.compiler.llvm_ir import Emitter
 
 __all__ = ["CONTEXT_WORDS", "RUNTIME", "FunctionEmitter", "emit_call", "live_in"]
 

@@ -7,13 +7,9 @@ read again when a round turns an int into a float. Calls of the user's own funct
 from __future__ import annotations
 
 import ast
-import contextlib
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from custodiet.autodiff.compiler.adjoint import walk
-from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
     Arr,
@@ -31,11 +27,11 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     Type,
 )
+from custodiet.autodiff.compiler.statements import RareStatements
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
     Guarded,
-    Mapping,
     RangeValue,
     Static,
     Tup,
@@ -54,7 +50,7 @@ FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
 
-class Lowerer(Recursion):
+class Lowerer(RareStatements):
     """Reads one function; `program` is what came out."""
 
     def lower(self, source: Source, arguments: dict[str, Value], params: list[Ref], active: list[bool]) -> Program:
@@ -179,49 +175,6 @@ class Lowerer(Recursion):
         if not isinstance(node.value, ast.Constant):
             self.value(node.value)
 
-    def _do_With(self, node: ast.With) -> None:
-        """`contextlib.suppress` and `np.errstate`: what they catch is a trap here, and CPython's business then."""
-        for one in node.items:
-            call = one.context_expr
-            found = self.value(call.func) if isinstance(call, ast.Call) else None
-            known = isinstance(found, Static) and found.value in (contextlib.suppress, np.errstate)
-            if not known or one.optional_vars is not None:
-                raise Declined("a context manager", line=node.lineno)
-        self.sequence(node.body)
-
-    def _do_Try(self, node: ast.Try) -> None:
-        """What is tried, as if it went well: an error is a trap, and CPython handles it."""
-        self.sequence([*node.body, *node.orelse])
-        self.sequence(node.finalbody)
-
-    def _do_Match(self, node: ast.Match) -> None:
-        """Values against literals, as a chain of comparisons."""
-        self.frame.env["$subject"] = self.kept(node.subject)
-        chain: list[ast.stmt] = []
-        for case in reversed(node.cases):
-            test = self._pattern(case.pattern)
-            if case.guard is not None or test is None:
-                raise Declined("a pattern that is no literal", line=node.lineno)
-            chain = [ast.copy_location(ast.If(test=test, body=case.body, orelse=chain), node)]
-        for one in chain:
-            ast.fix_missing_locations(one)
-        self.sequence(chain)
-        self.frame.env.pop("$subject", None)
-
-    def _pattern(self, pattern: ast.pattern) -> ast.expr | None:
-        if isinstance(pattern, ast.MatchValue):
-            subject = ast.Name("$subject", ast.Load())
-            found = ast.Compare(left=subject, ops=[ast.Eq()], comparators=[pattern.value])
-            return ast.copy_location(found, pattern.value)
-        if isinstance(pattern, ast.MatchOr):
-            tests = [self._pattern(one) for one in pattern.patterns]
-            if all(one is not None for one in tests):
-                return ast.copy_location(ast.BoolOp(op=ast.Or(), values=tests), pattern)  # type: ignore[arg-type]
-            return None
-        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None and pattern.name is None:
-            return ast.copy_location(ast.Constant(True), pattern)
-        return None
-
     def _do_Assert(self, node: ast.Assert) -> None:
         cond = self.truth(node.test)
         if isinstance(cond, Const) and cond.value:
@@ -306,24 +259,6 @@ class Lowerer(Recursion):
                 self.set_item(target, value)
         else:
             raise Declined("an attribute is assigned", line=target.lineno)
-
-    def _set_key(self, target: ast.Subscript, value: Value) -> bool:
-        """``table[key] = value`` on a dict that a name of this function stands for."""
-        if not isinstance(target.value, ast.Name) or target.value.id not in self.frame.env:
-            return False
-        table = self.frame.env[target.value.id]
-        if not isinstance(table, Mapping) or table.attributes:
-            return False
-        key = self.value(target.slice)
-        if not isinstance(key, Const | Static):
-            raise Declined("a key that is not known", line=target.lineno)
-        if sum(one is table for one in self.frame.env.values()) > 1:
-            raise Declined("a dict with two names is changed", line=target.lineno)
-        if not table.own:
-            raise Declined("a dict that the caller sees is changed", line=target.lineno)
-        items = {**table.items, key.value: self.materialize(value, target.lineno)}
-        self.frame.env[target.value.id] = Mapping(items, own=True)
-        return True
 
     # -- branches -----------------------------------------------------------------------------------------------------
 
