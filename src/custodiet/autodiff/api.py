@@ -13,8 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from custodiet.autodiff.compiler.show import SourceText, source_for
+from custodiet.autodiff.core import traced
 from custodiet.autodiff.dispatch import Explanation, State, check_mode, explain_call, run_value_and_grad, scalar_result
 from custodiet.autodiff.engine import check_argnums, forward_call, reverse_call
+from custodiet.autodiff.forward_dispatch import native_forward, state_of
 from custodiet.autodiff.pytree import flatten, flatten_differentiable, map_leaves, same_structure
 from custodiet.autodiff.rules.core import primal_of, shape_of
 from custodiet.errors import DifferentiationError
@@ -131,16 +133,21 @@ def _fit(g: Any, x: Any) -> Any:
     return float(g) if isinstance(g, int) else g
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False, mode: str = "auto"
+) -> Any:
     """Value of f and its derivative along a direction, by forward mode.
 
     Args:
         primals: f's arguments.
         tangents: the direction, one nest per argument.
+        mode: "auto" runs native code from the second call of the same function object on, or at once where it runs long;
+            "compile" runs it at once, or raises; "trace" never does.
 
     Returns:
         (value, tangent), with has_aux (value, tangent, aux).
     """
+    check_mode(mode)
     if (
         not isinstance(primals, (tuple, list))
         or not isinstance(tangents, (tuple, list))
@@ -157,9 +164,27 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
                 raise DifferentiationError(f"tangents[{k}] has another shape", expected=shape_of(a), got=shape_of(b))
         changes.append([_fit(b, a) for a, b in zip(own, moved, strict=True)])
     places = tuple(range(len(primals)))
+    if mode != "trace" and not has_aux:
+        found = _native_jvp(f, tuple(primals), places, changes, mode)
+        if found is not None:
+            return found
     value, _, moved, structure, aux = forward_call(f, tuple(primals), {}, places, changes, None, has_aux)
     tangent = structure.build([one[()] if isinstance(one, np.ndarray) and np.ndim(one) == 0 else one for one in moved])
     return (value, tangent, aux) if has_aux else (value, tangent)
+
+
+def _native_jvp(
+    f: Callable[..., Any], primals: tuple[Any, ...], places: tuple[int, ...], changes: list[list[Any]], mode: str
+) -> tuple[Any, Any] | None:
+    flat = [t for one in changes for t in one]
+    if any(traced(t) for t in flat):
+        return None
+    seeds = np.concatenate([np.ravel(t) for t in flat]).astype(float)[:, None] if flat else np.zeros((0, 1))
+    native = native_forward(f, primals, places, seeds, mode, state_of(f), write_back=True)
+    if native is None:
+        return None
+    along = [float(one[0]) if one.ndim == 1 else one[..., 0] for one in native.changes]
+    return native.entry.build(native.values), native.entry.build(along)
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -175,7 +200,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """
 
     def slope(*args: Any) -> Any:
-        value, change = jvp(f, args, tuple(tangents))
+        value, change = jvp(f, args, tuple(tangents), mode="trace")
         scalar_result(value, f)
         return change
 

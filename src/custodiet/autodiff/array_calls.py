@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.arrays import TracedArray, constant
+from custodiet.autodiff.arrays import TracedArray, cell_of, constant
 from custodiet.autodiff.core import apply, fail, traced
 from custodiet.autodiff.rules import COMPOSITES, RULES
 from custodiet.autodiff.rules.composites import CONSTANT, REFUSED
@@ -72,10 +72,10 @@ def array_of(data: Any, dtype: Any = None, copy: bool = True) -> Any:
     if not _holds_traced(data):
         out = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
         return constant(out)
-    if dtype is not None and np.dtype(dtype).kind not in "f":
-        return np.array(plain_deep(data), dtype=dtype)
+    if dtype is not None and np.dtype(dtype).kind != "f":
+        return np.array(plain_deep(data), dtype=whole_dtype(dtype))
     if not isinstance(data, (list, tuple)):
-        out = np.reshape(data, ())
+        out = cell_of(data)
     elif not data:
         return constant(np.array(data, dtype=dtype))
     else:
@@ -85,6 +85,14 @@ def array_of(data: Any, dtype: Any = None, copy: bool = True) -> Any:
             raise ValueError(f"setting an array element with a sequence: the shapes {sorted(shapes)} differ")
         out = np.stack(parts)
     return out if dtype is None or out.dtype == np.dtype(dtype) else out.astype(dtype)
+
+
+def whole_dtype(dtype: Any) -> np.dtype[Any]:
+    """A dtype to which a conversion ends the derivative because it is piecewise constant; others are refused."""
+    found = np.dtype(dtype)
+    if found.kind not in "iub":
+        fail(f"a traced value cannot become {found}", hint="Use float32 or float64, or pass stop_gradient(x).")
+    return found
 
 
 def _holds_traced(data: Any) -> bool:
@@ -164,13 +172,23 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if func in _MUTATORS:
         return _MUTATORS[func](*args, **kwargs)
     if not _any_in_trace(args) and not _any_in_trace(tuple(kwargs.values())):
-        out = func(*plain_deep(args), **plain_deep(kwargs))
-        return constant(out.copy() if isinstance(out, np.ndarray) and out.base is not None else out)
+        if func in (np.put, np.place, np.putmask):
+            fail(f"np.{func.__name__} cannot write into an array of a traced function", hint="Write a[index] = values.")
+        return constant(func(*_copies(plain_deep(args)), **_copies(plain_deep(kwargs))))
     name = f"{getattr(func, '__module__', 'numpy')}.{func.__name__}"
     fail(
         f"{name} has no derivative rule",
         hint=REFUSED.get(func, "Write it with the functions that have one, or use custom_vjp."),
     )
+
+
+def _copies(values: Any) -> Any:
+    """Arrays that the function may keep, return a view of, or change."""
+    if type(values) in (tuple, list):
+        return type(values)(_copies(one) for one in values)
+    if type(values) is dict:
+        return {k: _copies(v) for k, v in values.items()}
+    return values.copy() if isinstance(values, np.ndarray) else values
 
 
 def _any_in_trace(values: Any) -> bool:
@@ -242,7 +260,7 @@ def method_of(x: Any, name: str) -> Callable[..., Any]:
     if name == "flatten":
         return lambda order="C": np.ravel(x, order).copy()
     if name == "astype":
-        return lambda dtype, **kwargs: np.reshape(x, ()).astype(dtype, **kwargs)[()]
+        return lambda dtype, **kwargs: cell_of(x).astype(dtype, **kwargs)[()]
     if name in ("copy", "conj", "conjugate"):
         return lambda *args, **kwargs: x if not x._is_array_ else x.copy()
     if name == "tolist":

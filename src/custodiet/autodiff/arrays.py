@@ -23,7 +23,7 @@ from custodiet.autodiff.rules import RULES
 from custodiet.autodiff.rules.core import Rule, primal_of
 from custodiet.autodiff.rules.indexing import is_advanced
 
-__all__ = ["TracedArray", "constant", "link_view", "plain", "plain_index"]
+__all__ = ["TracedArray", "cell_of", "constant", "link_view", "plain", "plain_index"]
 
 _PERMUTATIONS = frozenset(
     {
@@ -37,21 +37,26 @@ _READ_ONLY = frozenset({np.diagonal, np.diag, np.broadcast_to})
 class TracedArray:
     """An array in a trace, or a constant that may enter one; see the head of this file."""
 
-    __slots__ = ("__weakref__", "_i", "_t", "_v", "base", "cut", "seen", "shared", "version")
     _traced_ = True
     _is_array_ = True
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment] # as arrays
 
+    base: TracedArray | None = None
+    """the array that this is a view of"""
+    cut: Any = None
+    """(place, rule or None for indexing, other arguments, keywords): how to make the view anew"""
+    seen = 0
+    """the base's version that the view shows"""
+    version = 0
+    """number of writes so far"""
+    shared = False
+    """something recorded holds the buffer: copy before writing"""
+
     def __init__(self, v: Any, i: Any, t: Any) -> None:
         self._v = v
         self._i = i
         self._t = t
-        self.base: TracedArray | None = None
-        self.cut: Any = None
-        self.seen = 0
-        self.version = 0
-        self.shared = False
 
     @property
     def v(self) -> Any:
@@ -95,16 +100,18 @@ class TracedArray:
 
     def sync(self) -> None:
         """Cut a view anew if its base has been written to."""
-        base = self.base
-        if base is None:
-            return
-        base.sync()
-        if base.version != self.seen:
-            place, rule, args, kwargs = self.cut
-            again = base[args] if rule is None else apply(rule, (*args[:place], base, *args[place:]), dict(kwargs))
-            self._v, self._i, self._t, self.shared = again._v, again._i, again._t, again.shared
-            self.seen = base.version
-            self.version += 1
+        chain, one = [], self
+        while one.base is not None:
+            chain.append(one)
+            one = one.base
+        for view in reversed(chain):  # bases first
+            base: Any = view.base
+            if base.version != view.seen:
+                place, rule, args, kwargs = view.cut
+                again = base[args] if rule is None else apply(rule, (*args[:place], base, *args[place:]), dict(kwargs))
+                view._v, view._i, view._t, view.shared = again._v, again._i, again._t, again.shared
+                view.seen = base.version
+                view.version += 1
 
     def keep(self) -> Any:
         """The value as it is now, safe against later writes through this handle and its relatives."""
@@ -255,7 +262,8 @@ class TracedArray:
             raise ValueError(f"non-broadcastable output operand with shape {self.shape} for result {out.shape}")
         if out.dtype != self.dtype:
             out = out.astype(self.dtype)
-        out = out if type(out) is TracedArray else constant(np.asarray(out))
+        if type(out) is not TracedArray:  # of arrays without axes NumPy makes numbers
+            out = cell_of(out)
         if self.base is not None:
             self.sync()
             self._write_back(out)
@@ -311,7 +319,7 @@ class TracedArray:
         """The array in another floating dtype; to integers and booleans the derivative ends."""
         dtype = np.dtype(dtype)
         if dtype.kind != "f":
-            return primal_of(self).astype(dtype, **kwargs)
+            return primal_of(self).astype(calls.whole_dtype(dtype), **kwargs)
         return self.snapshot() if dtype == self.dtype else apply(RULES[calls.cast], (self, dtype), {})
 
     def item(self, *args: Any) -> Any:
@@ -367,6 +375,10 @@ class TracedArray:
         return primal_of(value) in primal_of(self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if len(inputs) == 1 and method == "__call__" and not kwargs:
+            made = fast.unary(ufunc, self)
+            if made is not NotImplemented:
+                return made
         return calls.array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -466,6 +478,15 @@ def constant(value: Any) -> Any:
     return value
 
 
+def cell_of(number: Any) -> Any:
+    """An array without axes that holds a number."""
+    if not traced(number):
+        return constant(np.array(number))
+    out = TracedArray(np.zeros((), getattr(number, "dtype", float)), 0, None)
+    out[...] = number
+    return out
+
+
 def plain(value: Any) -> Any:
     """Take the handles off constants, also inside tuples and lists; traced values stay."""
     if isinstance(value, tuple) and type(value) is tuple:
@@ -491,4 +512,5 @@ def link_view(result: TracedArray, rule: Rule, args: tuple[Any, ...], kwargs: di
             return
 
 
-from custodiet.autodiff import array_calls as calls  # noqa: E402 - it needs the class above
+from custodiet.autodiff import array_calls as calls  # noqa: E402 - they need the class above
+from custodiet.autodiff import array_fast as fast  # noqa: E402

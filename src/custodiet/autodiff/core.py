@@ -124,6 +124,9 @@ def apply(rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         link_view(result, rule, args, kwargs)
     if out is not None:
         target = out[0] if isinstance(out, tuple) else out
+        if not traced(target) and top is None:
+            target[...] = primal_of(result)
+            return target
         if not traced(target):
             fail(f"{rule.name} cannot write a traced result into the plain array of out=", hint="Use the return value.")
         target[...] = result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import numpy as np
 from custodiet.autodiff.compiler.entry import CompiledGradient, Trapped, compile_gradient, signature_of
 from custodiet.autodiff.compiler.fast_call import make_fast_call
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.verify import verify_gradient
+from custodiet.autodiff.compiler.verify import copied, verify_gradient
 from custodiet.autodiff.core import traced
 from custodiet.autodiff.engine import check_argnums, reverse_call
 from custodiet.autodiff.pytree import flatten
@@ -42,6 +41,8 @@ class State:
     fast: Callable[[tuple[Any, ...]], Any] | None = None
     """the short way for the last compiled signature"""
     fast_for: Any = None
+    wide: bool = False
+    """a Jacobian that had far more inputs than results"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ def run_value_and_grad(
 def _take_short_way(args: tuple[Any, ...], places: tuple[int, ...], state: State, single: bool) -> None:
     """Have the next call with such arguments go to the compiled code at once."""
     entry = state.compiled.get((signature_of(args), places, False))
-    if isinstance(entry, CompiledGradient) and entry is not state.fast_for:
+    if isinstance(entry, CompiledGradient) and entry.verified_once and entry is not state.fast_for:
         state.fast, state.fast_for = make_fast_call(entry, args, single), entry
 
 
@@ -175,6 +176,8 @@ def _compiled(
         return compile_gradient(f, args, places, has_aux=has_aux)
     except Declined as declined:
         return declined
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        return Declined(f"the compiler failed ({type(error).__name__}: {error}); please report the program")
 
 
 def _first_call(
@@ -210,14 +213,15 @@ def _first_call(
 def _call_checked(
     f: Callable[..., Any], entry: CompiledGradient, args: tuple[Any, ...], places: tuple[int, ...], has_aux: bool
 ) -> tuple[Any, list[Any]]:
-    before = copy.deepcopy(args) if entry.writes and entry.verified != entry.all_blocks else args
+    checked = entry.verified_once and entry.verified == entry.all_blocks
+    before = copied(args) if entry.writes and not checked else args
     value, gradients, entered = entry(args)
     if entered & ~entry.verified or not entry.verified_once:
         plain = value[0] if has_aux else value
         scalar_result(plain, f)
-        verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified))
-        entry.verified |= entered
-        entry.verified_once = True
+        if verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified)):
+            entry.verified |= entered
+            entry.verified_once = True
     return value, gradients
 
 

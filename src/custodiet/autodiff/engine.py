@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff import array_fast  # noqa: F401 - it puts the short way into the operators
 from custodiet.autodiff.core import fail, traced
 from custodiet.autodiff.forward import ForwardTrace
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable
@@ -147,6 +148,42 @@ def finish_leaf(g: Any, x: Any) -> Any:
     return float(g)
 
 
+def _containers(args: Sequence[Any], given: Sequence[Any]) -> list[tuple[Any, Any, dict[Any, Any]]]:
+    """Lists and dicts among arguments: the caller's, the one that the function gets, and what is in that now."""
+    found: list[tuple[Any, Any, dict[Any, Any]]] = []
+    for original, made in zip(args, given, strict=True):
+        if type(original) in (list, dict):
+            found.append((original, made, dict(made) if isinstance(made, dict) else dict(enumerate(made))))
+        if type(original) in (list, tuple):
+            found += _containers(original, made)
+        elif type(original) is dict:
+            found += _containers(list(original.values()), list(made.values()))
+    return found
+
+
+def _write_back(arrays: list[tuple[Any, Any]], containers: list[tuple[Any, Any, dict[Any, Any]]], trace: Any) -> None:
+    """What the function wrote into its arguments, in the caller's own arrays, lists and dicts, without the trace.
+
+    Raises:
+        ValueError: an array is read-only, as NumPy says it.
+    """
+    for handle, original in arrays:
+        if handle.version:
+            if not original.flags["W"]:
+                raise ValueError("assignment destination is read-only")
+            original[...] = primal_of(handle)
+    for original, made, before in containers:
+        items = made if isinstance(made, dict) else dict(enumerate(made))
+        if items.keys() == before.keys() and all(items[key] is before[key] for key in items):
+            continue
+        plain = {
+            key: original[key] if key in before and one is before[key] else _settle_nest(one, trace)
+            for key, one in items.items()
+        }
+        original.clear()
+        original.update(plain) if isinstance(original, dict) else original.extend(plain.values())
+
+
 def reverse_call(
     f: Callable[..., Any],
     args: tuple[Any, ...],
@@ -176,6 +213,7 @@ def reverse_call(
         leaves += [x.snapshot() if traced(x) and x._is_array_ else x for x in own]
         structures.append(structure)
         given[k] = structure.build(lifted)
+    kept = _containers(args, given)
     result, reach = reach_call(f, given, kwargs, argnums)
     value, aux = split_aux(result, has_aux)
     out, out_structure = flatten(value)
@@ -192,9 +230,8 @@ def reverse_call(
         in_structures=structures,
     )
     trace.close()
-    for handle, original in arrays:
-        if handle.version and original.flags["W"]:
-            original[...] = primal_of(handle)
+    reach.check_aliases(arrays)
+    _write_back(arrays, kept, trace)
     reach.finish()
     return record
 
@@ -247,6 +284,7 @@ def forward_call(
         lifted = [trace.lift(one, change) for one, change in zip(own, changes, strict=True)]
         arrays += [(h, x) for h, x in zip(lifted, own, strict=True) if isinstance(x, np.ndarray) and not traced(x)]
         given[k] = structure.build(lifted)
+    kept = _containers(args, given)
     result, reach = reach_call(f, given, kwargs, argnums)
     value, aux = split_aux(result, has_aux)
     out, structure = flatten(value)
@@ -255,9 +293,8 @@ def forward_call(
     changes = [_tangent(one, leaf, trace, width) for one, leaf in zip(held, leaves, strict=True)]
     settled = _settle_nest(aux, trace)
     trace.close()
-    for handle, original in arrays:
-        if handle.version and original.flags["W"]:
-            original[...] = primal_of(handle)
+    reach.check_aliases(arrays)
+    _write_back(arrays, kept, trace)
     reach.finish()
     return structure.build(leaves), leaves, changes, structure, settled
 

@@ -11,7 +11,9 @@ import numpy as np
 from custodiet.autodiff.api import grad
 from custodiet.autodiff.coloring import color_columns, recover, seeds_of, sparsity_of
 from custodiet.autodiff.core import traced
+from custodiet.autodiff.dispatch import State
 from custodiet.autodiff.engine import argument_name, check_argnums, forward_call, reverse_call
+from custodiet.autodiff.forward_dispatch import Forward, native_forward
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable, is_float_leaf
 from custodiet.autodiff.rules.core import primal_of, shape_of
 from custodiet.errors import DifferentiationError
@@ -19,6 +21,9 @@ from custodiet.errors import DifferentiationError
 __all__ = ["hessian", "jacobian"]
 
 Argnums = int | Sequence[int]
+MODES = ("auto", "forward", "reverse", "compile", "trace")
+WIDE = 64
+"""more inputs than this a result, and one reverse sweep a result on the tape beats native forward sweeps over all inputs"""
 
 
 def _size(x: Any) -> int:
@@ -123,8 +128,11 @@ def jacobian(
     Args:
         f: any function of floats, arrays and nests of them; it may be run more than once, on copies of its arguments.
         argnums: which arguments to differentiate in.
-        mode: "forward", "reverse", or "auto": reverse where there are fewer results than inputs (or where an argument
-            is an object, such as a random generator, that a second run would find changed), else forward.
+        mode: "auto": native forward mode, all directions at once, from the second call on, or at once where f runs long;
+            interpreted where the compiler declines f or the matrix is very wide. "compile": native, or an error.
+            "trace": interpreted; reverse where there are fewer results than inputs (or where an argument is an object,
+            such as a random generator, that a second run would find changed), else forward. "forward" and "reverse"
+            say which, interpreted.
         sparsity: None for a dense Jacobian; a matrix (results, inputs) that is nonzero wherever the Jacobian may be;
             or "detect" for f of one vector: the pattern is found by probing at the point, so that entries that happen
             to be zero there are left out.
@@ -137,31 +145,84 @@ def jacobian(
     Raises:
         DifferentiationError: a result or an argument has no derivative; the sparsity does not fit.
     """
-    if mode not in ("auto", "forward", "reverse"):
-        raise DifferentiationError("mode is not one of the modes", expected="auto, forward or reverse", got=mode)
+    if mode not in MODES:
+        raise DifferentiationError("mode is not one of the modes", expected=", ".join(MODES), got=mode)
+    state, wanted = State(), argnums if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(f, assigned=("__module__", "__name__", "__qualname__", "__doc__"), updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
-        places = check_argnums(argnums, args)
+        places = check_argnums(wanted, args)
         if sparsity is not None:
-            return _sparse(f, args, kwargs, places, sparsity)
+            return _sparse(f, args, kwargs, places, sparsity, mode, state)
+        native = None
+        if mode == "compile" or (mode == "auto" and not state.wide):
+            native = None if kwargs else native_forward(f, args, places, None, mode, state)
+            if native is not None and native.entry.only_changes:
+                return native.changes[0] if isinstance(wanted, int) else (native.changes[0],)
         pairs = [flatten_differentiable(args[k], argument_name(f, k)) for k in places]
         own, ins = [one[0] for one in pairs], [one[1] for one in pairs]
-        inputs = sum(_size(x) for leaves in own for x in leaves)
-        chosen = mode
-        record = None
-        if mode != "forward":
-            record = reverse_call(f, _copies(args), kwargs, places)
-            outputs = sum(map(_size, record.out_leaves))
-            if mode == "auto":
-                chosen = "reverse" if outputs < inputs or not _repeatable(args, kwargs) else "forward"
-        if chosen == "reverse":
-            blocks, outs = _reverse_blocks(record)
-        else:
-            blocks, outs = _forward_blocks(f, _copies(args), kwargs, places, own)
-        return _nest(blocks, outs, ins, isinstance(argnums, int))
+        if native is not None:
+            state.wide = mode == "auto" and _wide(native)
+            if not state.wide:
+                return _native_nest(native, own, ins, isinstance(wanted, int))
+        return _interpreted(f, args, kwargs, places, own, ins, mode, isinstance(wanted, int))
 
+    run.state = state  # type: ignore[attr-defined]
     return run
+
+
+def _interpreted(
+    f: Any, args: Any, kwargs: Any, places: tuple[int, ...], own: list[list[Any]], ins: list[Structure], mode: str, single: bool
+) -> Any:  # fmt: skip
+    inputs = sum(_size(x) for leaves in own for x in leaves)
+    chosen, record = mode, None
+    if mode != "forward":
+        record = reverse_call(f, _copies(args), kwargs, places)
+        outputs = sum(map(_size, record.out_leaves))
+        if mode != "reverse":
+            chosen = "reverse" if outputs < inputs or not _repeatable(args, kwargs) else "forward"
+    if chosen == "reverse":
+        blocks, outs = _reverse_blocks(record)
+    else:
+        blocks, outs = _forward_blocks(f, _copies(args), kwargs, places, own)
+    return _nest(blocks, outs, ins, single)
+
+
+def _wide(native: Forward) -> bool:
+    outputs = sum(change[..., 0].size for change in native.changes)
+    return native.changes[0].shape[-1] > WIDE * outputs
+
+
+def _native_nest(native: Forward, own: list[list[Any]], ins: list[Structure], single: bool) -> Any:
+    """The nest of results around native derivatives."""
+    if native.entry.spec == "leaf" and len(ins) == 1 and ins[0].kind is None and np.ndim(own[0][0]) == 1:
+        native.entry.only_changes = True
+        return native.changes[0] if single else (native.changes[0],)
+    flat = [x for one in own for x in one]
+    blocks = []
+    for change in flatten(native.entry.build([_Rows(one) for one in native.changes]), leaf=_is_row)[0]:
+        line, start = [], 0
+        for x in flat:
+            count = _size(x)
+            line.append(np.reshape(change.array[..., start : start + count], (*change.array.shape[:-1], *shape_of(x))))
+            start += count
+        blocks.append(line)
+    return _nest(blocks, flatten(native.entry.build(native.values))[1], ins, single)
+
+
+class _Rows:
+    """The derivative of one leaf of a result."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def tolist(self) -> list[_Rows]:
+        """Of a list: one for each number in it."""
+        return [_Rows(one) for one in self.array]
+
+
+def _is_row(x: Any) -> bool:
+    return isinstance(x, _Rows)
 
 
 def _repeatable(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -175,7 +236,9 @@ def _repeatable(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return still(flatten((args, kwargs))[1])
 
 
-def _sparse(f: Any, args: tuple[Any, ...], kwargs: Any, places: tuple[int, ...], sparsity: Any) -> Any:
+def _sparse(
+    f: Any, args: tuple[Any, ...], kwargs: Any, places: tuple[int, ...], sparsity: Any, mode: str, state: State
+) -> Any:
     if len(places) != 1:
         raise DifferentiationError("a sparse Jacobian is of one argument", got=f"argnums {places}")
     x = args[places[0]]
@@ -198,24 +261,35 @@ def _sparse(f: Any, args: tuple[Any, ...], kwargs: Any, places: tuple[int, ...],
     width = len(seeds)
     if not width:
         return recover(pattern, colors, np.zeros((0, pattern.shape[0])))
-    tangent = seeds.reshape((width, *x.shape))
-    _, leaves, moved, _, _ = forward_call(f, _copies(args), kwargs, places, [[tangent]], width)
-    _check_outputs(leaves)
-    compressed = np.concatenate([np.reshape(one, (width, -1)) for one in moved], axis=1)
+    compressed = _compressed(f, args, kwargs, places, seeds, mode, state)
     if compressed.shape[1] != pattern.shape[0]:
         raise DifferentiationError(
             "sparsity does not fit the results", expected=compressed.shape[1], got=pattern.shape[0]
         )
-    _verify(f, args, kwargs, places, x, pattern, colors, compressed)
+    _verify(f, args, kwargs, places, x, pattern, colors, compressed, mode, state)
     return recover(pattern, colors, compressed)
 
 
-def _verify(f: Any, args: Any, kwargs: Any, places: Any, x: Any, pattern: Any, colors: Any, compressed: Any) -> None:
+def _compressed(f: Any, args: Any, kwargs: Any, places: Any, seeds: Any, mode: str, state: State) -> Any:
+    """The derivatives of all results along the seeds, (colors, results)."""
+    width = len(seeds)
+    if mode in ("auto", "compile") and not kwargs:
+        native = native_forward(f, args, places, seeds.T, mode, state)
+        if native is not None:
+            return np.concatenate([one.reshape(-1, width) for one in native.changes]).T
+    tangent = seeds.reshape((width, *args[places[0]].shape))
+    _, leaves, moved, _, _ = forward_call(f, _copies(args), kwargs, places, [[tangent]], width)
+    _check_outputs(leaves)
+    return np.concatenate([np.reshape(one, (width, -1)) for one in moved], axis=1)
+
+
+def _verify(
+    f: Any, args: Any, kwargs: Any, places: Any, x: Any, pattern: Any, colors: Any, compressed: Any, mode: str, state: State
+) -> None:  # fmt: skip
     """A random direction must agree with the recovered matrix: a pattern that is too small is not silent."""
     rng = np.random.Generator(np.random.PCG64(20040229))
     direction = rng.uniform(0.5, 1.5, x.size).astype(x.dtype)
-    _, _, moved, _, _ = forward_call(f, _copies(args), kwargs, places, [[direction.reshape(x.shape)]])
-    told = np.concatenate([np.reshape(one, -1) for one in moved])
+    told = _compressed(f, args, kwargs, places, direction[None, :], mode, state)[0]
     matrix = recover(pattern, colors, compressed)
     found = matrix @ direction
     size = abs(matrix) @ direction + np.abs(told)

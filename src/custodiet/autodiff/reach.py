@@ -21,13 +21,14 @@ import dis
 import functools
 import sys
 import types
+from abc import ABCMeta
 from typing import Any
 
 import numpy as np
 
 from custodiet.autodiff import stand_ins
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.core import traced
+from custodiet.autodiff.core import fail, traced
 from custodiet.autodiff.rules.core import primal_of
 
 __all__ = ["Reach"]
@@ -36,6 +37,7 @@ _FOREIGN = frozenset(
     {"numpy", "scipy", "numba", "torch", "jax", "pandas", "polars", "matplotlib", "pytest", "hypothesis", "llvmlite"}
 )
 _MISSING = object()
+_FLOAT = "float as traced"
 _LONG = 1000
 """Lists and dicts that are longer are not searched for something to exchange."""
 _INERT = frozenset({int, float, complex, str, bytes, bool, list, dict, set, type(None)})
@@ -62,62 +64,91 @@ def _is_argument(following: list[dis.Instruction]) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _facts(code: types.CodeType) -> tuple[bool, frozenset[str], frozenset[str], frozenset[str]]:
-    """Is `float` only called; which globals are written; what class bodies inside read; which cells are assigned to."""
-    float_called, written, by_name, rebound = True, set(), set(), set()
+def _facts(code: types.CodeType) -> tuple[bool, frozenset[str], frozenset[str]]:
+    """Is `float` only called or handed on; which globals are written; which names do class bodies inside read."""
+    convertible, written, by_name = True, set(), set()
     steps = list(dis.get_instructions(code))
     for k, one in enumerate(steps):
-        if one.opname == "LOAD_GLOBAL" and one.argval == "float" and not (one.arg or 0) & 1:
-            float_called = float_called and _is_argument(steps[k + 1 :])
-        elif one.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+        if one.argval == "float" and one.opname != "LOAD_CONST":
+            is_call = one.opname == "LOAD_GLOBAL" and bool((one.arg or 0) & 1)
+            passed = one.opname == "LOAD_GLOBAL" and _is_argument(steps[k + 1 :])
+            convertible = convertible and (is_call or passed)
+        if one.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             written.add(one.argval)
-        elif one.opname in ("STORE_DEREF", "DELETE_DEREF"):
-            rebound.add(one.argval)
         elif one.opname == "LOAD_NAME":
             by_name.add(one.argval)
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            called, more, names, cells = _facts(inner)
-            rebound |= cells
-            float_called = float_called and called
+            called, more, names = _facts(inner)
+            convertible = convertible and called
             written |= more
             by_name |= names
-    return float_called, frozenset(written), frozenset(by_name), frozenset(rebound)
+    return convertible, frozenset(written), frozenset(by_name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _renamed(code: types.CodeType) -> types.CodeType:
+    """The same code, where the global `float` is looked up under a name of ours."""
+    consts = tuple(_renamed(one) if isinstance(one, types.CodeType) else one for one in code.co_consts)
+    names = tuple(_FLOAT if one == "float" else one for one in code.co_names)
+    return code.replace(co_consts=consts, co_names=names)
 
 
 class Overlay(dict[str, Any]):
-    """Globals of one reached function; what is missing is looked up in the real ones when it is used."""
+    """Globals of one module's reached functions; what is missing is looked up in the real ones when it is used."""
 
-    __slots__ = ("reach", "real")
+    __slots__ = ("reach", "real", "written")
 
-    def __init__(self, real: dict[str, Any], reach: Reach, float_called: bool) -> None:
+    def __init__(self, real: dict[str, Any], reach: Reach) -> None:
         super().__init__()
         self.real = real
         self.reach = reach
-        self["__builtins__"] = reach.builtins_float if float_called else reach.builtins_plain
+        self.written: set[str] = set()
+        self["__builtins__"] = reach.builtins
         self["__name__"] = real.get("__name__")
 
     def __missing__(self, name: str) -> Any:
-        real = self.real
-        if type(real) is Overlay:  # a derivative inside a derivative: ask the outer one
-            value = real[name]
-        else:
-            value = real.get(name, _MISSING)
-        if value is builtins.float:
-            value = dict.__getitem__(self, "__builtins__")["float"]
-        if value is _MISSING:
-            value = dict.__getitem__(self, "__builtins__").get(name, _MISSING)
-            if value is _MISSING:
-                raise KeyError(name)
-            self[name] = value
-            return value
+        if name == _FLOAT:
+            return stand_ins.traced_float if self._find("float") is builtins.float else self["float"]
+        value = self._find(name)
         kind = type(value)
         if kind is float or kind is int or kind is str or kind is bool:
             return value
         made = self.reach.nest(value)
-        if made is not value:
+        if made is not value or kind is types.BuiltinFunctionType or kind is type:
             self[name] = made
         return made
+
+    def _find(self, name: str) -> Any:
+        real = self.real
+        if type(real) is Overlay:  # a derivative inside a derivative: ask the outer one
+            return real[name]
+        value = real.get(name, _MISSING)
+        if value is _MISSING:
+            value = self.reach.builtins.get(name, _MISSING)
+        if value is _MISSING:
+            raise KeyError(name)
+        return value
+
+
+class _Like(type):
+    """The class of reached subclasses: for `isinstance`, `==` and as a key each is the class that it stands for."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.__mro__[1])
+
+    def __subclasscheck__(cls, other: Any) -> bool:
+        return issubclass(other, cls.__mro__[1])
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or other is cls.__mro__[1]
+
+    def __hash__(cls) -> int:
+        return hash(cls.__mro__[1])
+
+
+class _AbstractLike(_Like, ABCMeta):
+    """The same for abstract base classes."""
 
 
 class _ModuleView(types.ModuleType):
@@ -144,28 +175,47 @@ class Reach:
         self.alive: list[Any] = []
         self.arrays: list[tuple[TracedArray, np.ndarray[Any, Any]]] = []
         self.doubles: list[tuple[Any, Any, Any]] = []
-        self.overlays: list[tuple[Overlay, frozenset[str]]] = []
-        plain = dict(vars(builtins))
-        plain["__import__"] = self._import
-        self.builtins_plain = plain
-        self.builtins_float = {**plain, "float": stand_ins.traced_float}
+        self.overlays: dict[int, Overlay] = {}
+        self.cells: dict[int, tuple[Any, Any, Any]] = {}
+        self.classes: list[tuple[type, type, dict[str, Any]]] = []
+        self.budget = 20_000
+        self.builtins = {**vars(builtins), "__import__": self._import}
 
     def _import(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return self.replace(builtins.__import__(name, *args, **kwargs))
 
     def finish(self) -> None:
-        """Write back what the function wrote into globals and into arrays that it did not get as handles."""
-        for overlay, written in self.overlays:
-            for name in written:
+        """Write back what the function wrote into globals, closures, attributes, containers and arrays."""
+        for overlay in self.overlays.values():
+            for name in overlay.written:
                 if name in overlay:
                     overlay.real[name] = self._original(overlay[name])
+        for cell, double, start in self.cells.values():
+            if double.cell_contents is not start:
+                cell.cell_contents = self._original(double.cell_contents)
         for original, double, start in self.doubles:
             self._write_back(original, double, start)
-        for handle, original in self.arrays:
+        for cls, made, start in self.classes:
+            for name, value in dict(vars(made)).items():
+                if start.get(name, _MISSING) is not value:
+                    setattr(cls, name, self._original(value))
+        written = [(h, x) for h, x in self.arrays if h.version]
+        for handle, original in written:
+            now = primal_of(handle)
+            if now is not original and original.flags["W"]:
+                original[...] = now
+
+    def check_aliases(self, lifted: list[tuple[TracedArray, np.ndarray[Any, Any]]]) -> None:
+        """Raise if an array was written into that the function got twice, or that overlaps another one that it got."""
+        every = lifted + self.arrays
+        for handle, original in every:
             if handle.version:
-                now = primal_of(handle)
-                if now is not original and original.flags["W"]:
-                    original[...] = now
+                for other, more in every:
+                    if other is not handle and np.may_share_memory(original, more):
+                        fail(
+                            "the function writes into an array that it also sees under another name",
+                            hint="Pass a copy under one of the names: x.copy().",
+                        )
 
     def handle(self, array: np.ndarray[Any, Any]) -> TracedArray:
         """A constant handle on a plain array; what is written into it is written into the array at the end."""
@@ -235,53 +285,69 @@ class Reach:
             return stand_ins.REPLACED[f]
         if _is_foreign(f.__globals__.get("__name__")):
             return f
-        float_called, written, by_name, rebound = _facts(f.__code__)
-        overlay = Overlay(f.__globals__, self, float_called)
-        cells = None
-        if f.__closure__:
-            names = zip(f.__closure__, f.__code__.co_freevars, strict=True)
-            cells = tuple(types.CellType() if self._moves(cell, name, rebound) else cell for cell, name in names)
-        made = types.FunctionType(f.__code__, overlay, f.__name__, self._defaults(f.__defaults__), cells)
+        convertible, written, by_name = _facts(f.__code__)
+        overlay = self._overlay(f.__globals__)
+        overlay.written |= written
+        code = _renamed(f.__code__) if convertible else f.__code__
+        pairs = list(zip(f.__closure__ or (), f.__code__.co_freevars, strict=True))
+        cells = tuple(self._cell(cell, name) for cell, name in pairs) if pairs else None
+        made = types.FunctionType(code, overlay, f.__name__, None, cells)
         self._keep(f, made)
-        for new, old in zip(cells or (), f.__closure__ or (), strict=True):
-            if new is not old:
-                new.cell_contents = self.nest(old.cell_contents)
+        for cell, name in pairs:
+            self._fill(cell, name)
+        if f.__defaults__:
+            made.__defaults__ = tuple(self.nest(one) for one in f.__defaults__)
         if f.__kwdefaults__:
-            made.__kwdefaults__ = {k: self.replace(v) for k, v in f.__kwdefaults__.items()}
-        made.__dict__.update(f.__dict__)
+            made.__kwdefaults__ = {k: self.nest(v) for k, v in f.__kwdefaults__.items()}
+        made.__dict__ = f.__dict__
         made.__qualname__, made.__module__, made.__doc__ = f.__qualname__, f.__module__, f.__doc__
-        if written:
-            self.overlays.append((overlay, written))
         for name in by_name:  # class bodies look names up without asking the overlay
-            if name in f.__globals__ and name not in written:
-                overlay[name] = self.replace(f.__globals__[name])
+            if name in f.__globals__ and name not in overlay.written:
+                overlay[name] = self.nest(f.__globals__[name])
         return made
 
-    def _defaults(self, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-        return tuple(self.replace(one) for one in values) if values else values
+    def _overlay(self, real: dict[str, Any]) -> Overlay:
+        found = self.overlays.get(id(real))
+        if found is None:
+            found = self.overlays[id(real)] = Overlay(real, self)
+        return found
 
-    def _moves(self, cell: Any, name: str, rebound: frozenset[str]) -> bool:
-        """Does a closure cell hold something to exchange? Cells that the function assigns to stay the caller's."""
-        if name == "__class__" or name in rebound:
-            return False
+    def _cell(self, cell: Any, name: str) -> Any:
+        """The double of a closure cell that holds something to exchange; one double per cell, whoever shares it."""
+        known = self.cells.get(id(cell))
+        if known is not None:
+            return known[1]
         try:
             kind = type(cell.cell_contents)
         except ValueError:
-            return False
-        return kind in (list, dict) or (kind not in _INERT and not hasattr(kind, "_traced_"))
+            return cell
+        if name == "__class__" or hasattr(kind, "_traced_") or (kind in _INERT and kind not in (list, dict)):
+            return cell
+        double = types.CellType(_MISSING)
+        self.cells[id(cell)] = (cell, double, _MISSING)
+        return double
+
+    def _fill(self, cell: Any, name: str) -> None:
+        known = self.cells.get(id(cell))
+        if known is not None and known[2] is _MISSING:
+            value = self.nest(cell.cell_contents)
+            known[1].cell_contents = value
+            self.cells[id(cell)] = (cell, known[1], value)
 
     def subclass(self, cls: type) -> type:
         """A subclass of a user's class with reached methods; classes with machinery of their own stay as they are."""
-        plain_kind = type(cls) is type and "__init_subclass__" not in {k for c in cls.__mro__[:-1] for k in vars(c)}
+        hooked = "__init_subclass__" in {k for c in cls.__mro__[:-1] for k in vars(c)}
         if (
-            not plain_kind
+            type(cls) not in (type, ABCMeta)
+            or hooked
+            or not cls.__dictoffset__
+            or hasattr(cls, "__del__")
             or _is_foreign(cls.__module__)
             or issubclass(cls, (BaseException, tuple))
-            or cls.__flags__ & 1 << 8
         ):
             return cls
         names: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
-        made: type = cls
+        fixed = len(names)
         for owner in reversed(cls.__mro__[:-1]):
             if _is_foreign(owner.__module__):
                 continue
@@ -291,11 +357,12 @@ class Reach:
                     names[name] = fresh
                 elif name in names and name not in ("__slots__", "__module__", "__qualname__"):
                     names[name] = member
-        if len(names) == 3:
+        if len(names) == fixed:
             return cls
         if "__eq__" in names and "__hash__" not in names:
             names["__hash__"] = cls.__hash__
-        made = type(cls.__name__, (cls,), names)
+        made = _Like(cls.__name__, (cls,), names) if type(cls) is type else _AbstractLike(cls.__name__, (cls,), names)
+        self.classes.append((cls, made, dict(vars(made))))
         return self._keep(cls, made)
 
     def _member(self, member: Any) -> Any:
@@ -312,8 +379,7 @@ class Reach:
     def instance(self, value: Any) -> Any:
         """A double of an instance of a user's class: reached methods, and attributes exchanged as globals are.
 
-        Where no attribute has to be exchanged, the double shares the original's; else what the function assigns to
-        attributes is written back at the end.
+        What the function assigns to attributes is written back at the end.
         """
         kind = type(value)
         if _is_foreign(kind.__module__) or kind.__module__ == "builtins" or not hasattr(value, "__dict__"):
@@ -321,36 +387,34 @@ class Reach:
         if isinstance(value, type) or hasattr(kind, "__del__") or callable(getattr(kind, "__get__", None)):
             return value
         made_class = self.replace(kind)
-        found = object.__new__(made_class)
+        try:
+            found = object.__new__(made_class)
+        except TypeError:  # it extends a built-in container, or is abstract
+            return value
         self._keep(value, found)
-        before = value.__dict__
-        after = {name: self.nest(one) for name, one in before.items()}
-        if all(after[name] is one for name, one in before.items()):
-            if made_class is kind:
-                return self._keep(value, value)
-            object.__setattr__(found, "__dict__", before)
-            return found
+        after = {name: self.nest(one) for name, one in value.__dict__.items()}
         found.__dict__.update(after)
-        self.doubles.append((before, found.__dict__, dict(after)))
+        self.doubles.append((value.__dict__, found.__dict__, dict(after)))
         return found
 
     def nest(self, value: Any, depth: int = 0) -> Any:
-        """The stand-in of a value; lists and dicts that hold something to exchange are doubled and written back."""
+        """The stand-in of a value; lists and dicts are doubled, and what is changed in a double is written back."""
         kind = type(value)
         if kind is not list and kind is not dict:
             return self.replace(value)
         found = self.made.get(id(value))
         if found is not None:
             return found
-        if len(value) > _LONG or depth > 8:
+        if len(value) > _LONG or depth > 8 or self.budget < 0:
             return value
-        items = value.items() if kind is dict else enumerate(value)
-        after = {key: self.nest(one, depth + 1) for key, one in items}
-        if all(after[key] is one for key, one in (value.items() if kind is dict else enumerate(value))):
-            return value
-        made: Any = after if kind is dict else list(after.values())
+        self.budget -= len(value)
+        made: Any = {} if kind is dict else []
         self._keep(value, made)
-        self.doubles.append((value, made, dict(after) if kind is dict else list(made)))
+        if kind is dict:
+            made.update((key, self.nest(one, depth + 1)) for key, one in value.items())
+        else:
+            made += [self.nest(one, depth + 1) for one in value]
+        self.doubles.append((value, made, made.copy()))
         return made
 
     def _write_back(self, original: Any, double: Any, start: Any) -> None:
@@ -361,12 +425,30 @@ class Reach:
                     original[key] = self._original(one)
             for key in start.keys() - double.keys():
                 original.pop(key, None)
-        elif len(double) != len(start) or any(a is not b for a, b in zip(double, start, strict=True)):
-            original[:] = [self._original(one) for one in double]
+        else:
+            kept = len(start) <= len(double) and all(a is b for a, b in zip(double, start, strict=False))
+            if kept:
+                original.extend(self._original(one) for one in double[len(start) :])
+            else:
+                original[:] = [self._original(one) for one in double]
 
     def _original(self, made: Any) -> Any:
         """What the caller knows a stand-in by; plain values for traced ones."""
         for value in self.alive:
             if self.made[id(value)] is made:
                 return value
+        if isinstance(made, types.FunctionType):
+            return self._released(made) if type(made.__globals__) is Overlay else made
+        held: Any = made
+        if type(held) is dict:
+            return {key: self._original(one) for key, one in held.items()}
+        if type(held) in (list, tuple):
+            return type(held)([self._original(one) for one in held])
         return primal_of(made)
+
+    def _released(self, made: types.FunctionType) -> types.FunctionType:
+        """A function that was born during the derivative and outlives it, back on the real globals."""
+        overlay: Any = made.__globals__
+        out = types.FunctionType(made.__code__, overlay.real, made.__name__, made.__defaults__, made.__closure__)
+        out.__kwdefaults__ = made.__kwdefaults__
+        return out if _FLOAT not in made.__code__.co_names else made

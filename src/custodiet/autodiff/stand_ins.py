@@ -148,8 +148,8 @@ def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _array(object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **kwargs: Any) -> Any:
-    if kwargs:
-        return constant(real_numpy.array(plain_deep(object), dtype=dtype, copy=copy, ndmin=ndmin, **kwargs))
+    if kwargs and not _deep_traced(object):
+        return constant(real_numpy.array(object, dtype=dtype, copy=copy, ndmin=ndmin, **kwargs))
     out = array_of(object, dtype, copy=bool(copy))
     missing = ndmin - real_numpy.ndim(out)
     return real_numpy.reshape(out, (1,) * missing + out.shape) if missing > 0 else out

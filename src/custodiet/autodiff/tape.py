@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.arrays import TracedArray
+from custodiet.autodiff.arrays import TracedArray, cell_of
 from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
-from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
+from custodiet.autodiff.rules.core import Rule, dtype_of, primal_of, scale, shape_of, unbroadcast
 from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
 
-__all__ = ["ReverseTrace", "pull"]
+__all__ = ["ReverseTrace", "Sweep", "pull"]
 
 ZERO = 0.0
 """The very object that says "no cotangent has come" (compared by identity)."""
@@ -72,17 +72,26 @@ def _held(one: Any, trace: Trace, needed: bool) -> Any:
         return one.snapshot()
     if kind is TracedFloat:
         return one.v if one.t is trace else one
-    if needed and kind is np.ndarray and one.flags["W"]:
-        return one.copy()  # the caller may change it before the sweep back
+    if isinstance(one, np.ndarray) and not traced(one):
+        if isinstance(one, (np.ma.MaskedArray, np.matrix)):
+            fail(f"{kind.__name__} is not differentiated", hint="Use plain arrays, and np.where with a mask.")
+        if needed and one.flags["W"]:
+            return one.copy()  # the caller may change it before the sweep back
     return one
 
 
-class _Accumulator:
+def _writable(number: Any) -> Any:
+    """The adjoint of an array without axes, which came as a number."""
+    return cell_of(number) if traced(number) else np.array(number)
+
+
+class Sweep:
     """Adjoints during one sweep; `own[i]` where the buffer of place i may be changed in place."""
 
-    __slots__ = ("adjoint", "own")
+    __slots__ = ("adjoint", "guarded", "own")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, guarded: bool) -> None:
+        self.guarded = guarded
         self.adjoint: list[Any] = [ZERO] * size
         self.own = bytearray(size)
 
@@ -96,11 +105,25 @@ class _Accumulator:
             self.adjoint[place] = now + c
             self.own[place] = 1
 
+    def take(self, place: int, c: Any) -> None:
+        """Add a plain array that nobody else holds."""
+        now = self.adjoint[place]
+        if now is ZERO:
+            self.adjoint[place] = c
+            self.own[place] = 1
+        elif self.own[place] and type(now) is np.ndarray and now.shape == c.shape:
+            now += c
+        else:
+            self.adjoint[place] = now + c
+            self.own[place] = 1
+
     def buffer(self, place: int, shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
         """The adjoint of an array as something to write into."""
         now = self.adjoint[place]
         if now is ZERO:
             now = np.zeros(shape, dtype)
+        elif not isinstance(now, np.ndarray):
+            now = _writable(now)
         elif not self.own[place] or type(now) is not np.ndarray:
             now = now.copy()
         if type(now) is np.ndarray and traced(like):
@@ -122,7 +145,7 @@ class _Node:
         self.out = out
         self.parents = parents
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         rule = self.rule
         for k, parent in self.parents:
             if rule.variadic:
@@ -140,7 +163,7 @@ class _Sum:
     def __init__(self, parents: Any) -> None:
         self.parents = parents
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         for parent, d in self.parents:
             sweep.add(parent, scale(g, d))
 
@@ -157,7 +180,7 @@ class _Get:
         self.dtype = dtype
         self.advanced = advanced
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         buffer = sweep.buffer(self.parent, self.shape, self.dtype, g)
         if not self.advanced:
             buffer[self.key] += g
@@ -179,13 +202,15 @@ class _Set:
         self.like = like
         self.won = won
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
-        if not sweep.own[place]:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
+        if not isinstance(g, np.ndarray):
+            g = _writable(g)
+        elif not sweep.own[place]:
             g = g.copy()
         sweep.adjoint[place] = ZERO
         if self.value:
             part = g[self.key]
-            part = part.copy() if shape_of(part) else part
+            part = part.copy() if isinstance(part, np.ndarray) else part  # also a view without axes
             if self.won is not None:
                 part = np.where(self.won, part, 0.0)
             sweep.add(self.value, unbroadcast(part, self.like))
@@ -208,7 +233,7 @@ class _Part:
         self.index = index
         self.count = count
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         now = sweep.adjoint[self.parent]
         parts = [ZERO] * self.count if now is ZERO else now
         parts[self.index] = g if parts[self.index] is ZERO else parts[self.index] + g
@@ -224,7 +249,7 @@ class _Many:
         self.node = node
         self.outs = outs
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         full = [
             (np.zeros(shape_of(o), dtype_of(o)) if shape_of(o) else 0.0) if c is ZERO else c
             for c, o in zip(g, self.outs, strict=True)
@@ -241,7 +266,7 @@ class _Call:
         self.back = back
         self.parents = parents
 
-    def pull(self, g: Any, sweep: _Accumulator, place: int) -> None:
+    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         for parent, c in zip(self.parents, self.back(g), strict=True):
             if parent and c is not None:
                 sweep.add(parent, c)
@@ -250,10 +275,12 @@ class _Call:
 class ReverseTrace(Trace):
     """A tape."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("custom", "entries")
 
     def __init__(self) -> None:
         super().__init__()
+        self.custom = False
+        """a derivative written by the user is on the tape: it must not see what an unguarded sweep may spoil"""
         self.entries: list[Any] = [None]
 
     def lift(self, value: Any) -> Any:
@@ -342,7 +369,7 @@ class ReverseTrace(Trace):
             if kind is TracedArray:
                 arrays = True
             elif kind is not TracedFloat:
-                arrays = arrays or kind is np.ndarray
+                arrays = arrays or isinstance(one, np.ndarray)
                 continue
             if one.t is self:
                 if rule.variadic:
@@ -388,6 +415,7 @@ class ReverseTrace(Trace):
 
     def call_many(self, outs: list[Any], parents: list[Any], back: Any) -> list[Any]:
         """Results whose cotangents go to `parents` (traced values or plain ones) through `back(cotangents)`."""
+        self.custom = True
         places = [one.i if traced(one) and one.t is self else 0 for one in parents]
         place = self.push(_Many(_Call(back, places), tuple(outs)))
         made = [self.wrap(one, self.push(_Part(place, k, len(outs)))) for k, one in enumerate(outs)]
@@ -407,33 +435,53 @@ def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -
     Returns:
         One cotangent per wanted place; 0.0 where nothing came.
     """
+    with np.errstate(all="ignore"):
+        if not trace.custom:
+            got = _sweep(trace, seeds, wanted, False)
+            if all(map(_is_finite, got)):
+                return got
+        return _sweep(trace, seeds, wanted, True)
+
+
+def _is_finite(g: Any) -> bool:
+    plain = primal_of(g)
+    total = plain.sum() if isinstance(plain, np.ndarray) else plain
+    return total - total == 0.0
+
+
+def _sweep(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int], guarded: bool) -> list[Any]:
+    """One sweep back.
+
+    Unguarded, numbers and the common array operations multiply without looking for a zero that met an infinity.
+    Whatever that spoils stays NaN or is dropped on its way, so that it shows in the result, and then the guarded sweep
+    is made. The rules themselves are always guarded.
+    """
     entries = trace.entries
     start = max((place for place, _ in seeds), default=0)
-    sweep = _Accumulator(max(start, *wanted, 0) + 1 if wanted else start + 1)
+    sweep = Sweep(max(start, *wanted, 0) + 1 if wanted else start + 1, guarded)
     adjoint = sweep.adjoint
     for place, g in seeds:
         if place:
             sweep.add(place, g)
-    with np.errstate(all="ignore"):
-        for place in range(start, 0, -1):
-            g = adjoint[place]
-            if g is ZERO:
-                continue
-            entry = entries[place]
-            if type(entry) is tuple:
-                if type(g) is float or not traced(g):
-                    if not g:
-                        continue
-                    a, da, b, db = entry
-                    adjoint[a] += g * da
-                    if b:
-                        adjoint[b] += g * db
-                else:
-                    a, da, b, db = entry
-                    sweep.add(a, scale(g, da))
-                    if b:
-                        sweep.add(b, scale(g, db))
-            elif entry is not None:
-                entry.pull(g, sweep, place)
-                adjoint[place] = ZERO
+    for place in range(start, 0, -1):
+        g = adjoint[place]
+        if g is ZERO:
+            continue
+        entry = entries[place]
+        if type(entry) is tuple:
+            if not guarded and (type(g) is float or not traced(g)):
+                if not g:
+                    continue
+                a, da, b, db = entry
+                adjoint[a] += g * da
+                if b:
+                    adjoint[b] += g * db
+            else:
+                a, da, b, db = entry
+                sweep.add(a, scale(g, da))
+                if b:
+                    sweep.add(b, scale(g, db))
+        elif entry is not None:
+            entry.pull(g, sweep, place)
+            adjoint[place] = ZERO
     return [adjoint[place] for place in wanted]

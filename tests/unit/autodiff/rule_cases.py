@@ -48,7 +48,7 @@ def special(names: str, *args: Any) -> None:
 unary("exp exp2 expm1 log log2 log10 log1p sqrt cbrt square reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh "
       "arcsinh arctanh absolute fabs deg2rad radians rad2deg degrees negative positive conjugate sinc", V, V[1:3, None])  # fmt: skip
 unary("arccosh", W)
-unary("sign floor ceil rint trunc real imag real_if_close round fix nan_to_num", M)
+unary("sign floor ceil rint trunc real imag real_if_close round fix", M)
 for _name in [
     "add",
     "subtract",

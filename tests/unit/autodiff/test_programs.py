@@ -15,6 +15,7 @@ from numpy import zeros
 from scipy.special import logsumexp
 
 from custodiet.autodiff import check, grad, jvp, value_and_grad
+from custodiet.errors import DifferentiationError
 
 X = np.array([0.3, -0.7, 1.2, 0.5])
 SCALE = 2.5
@@ -325,6 +326,76 @@ def test_where_does_not_poison():
     assert np.isfinite(g).all() and g[0] == 0.0 and g[1] == -2.0
 
 
+@pytest.mark.parametrize("bad", [0.0, -1.0])
+def test_an_untaken_branch_never_poisons(bad):
+    def f(x):
+        y = np.sqrt(x) * x + np.log(x) / x + 1.0 / (x - bad) + x**2
+        return np.sum(np.where(x > 0.5, y, 3.0 * x))
+
+    def g(x):
+        return np.sum(np.where(x > 0.5, np.sqrt(x) * np.log(x) * x[:, None].T, 0.0))
+
+    x = np.array([bad, 2.0])
+    with np.errstate(all="ignore"):
+        for h in (f, g, lambda x: np.sum(grad(f)(x) ** 2)):
+            got = grad(h)(x)
+            t = jvp(h, (x,), (np.array([0.7, -1.0]),))[1]
+            assert np.isfinite(got).all() and t == pytest.approx(got @ np.array([0.7, -1.0]), rel=1e-9)
+        assert grad(f)(x)[0] == 3.0
+
+
+def test_a_zero_that_meets_an_infinity_is_zero_both_ways():
+    def numbers(x):
+        return math.sqrt(x) * x + math.sqrt(x * x)
+
+    def arrays(x):
+        return np.sum(np.sqrt(x) * x + np.sqrt(x * x))
+
+    assert grad(numbers)(0.0) == 0.0 == jvp(numbers, (0.0,), (1.0,))[1]
+    assert grad(arrays)(np.zeros(1)).tolist() == [0.0] and jvp(arrays, (np.zeros(1),), (np.ones(1),))[1] == 0.0
+    assert grad(lambda x: math.sqrt(x))(0.0) == math.inf == jvp(lambda x: math.sqrt(x), (0.0,), (1.0,))[1]
+
+
+def test_views_without_axes():
+    def f(x):
+        a = np.zeros(4)
+        a[..., 0] = x[1] * x[0]
+        v = a[..., 2]
+        v += x[..., 3]
+        v *= x[2]
+        a[1, ...] = v
+        point = np.array(2.0)
+        point += x[0]
+        point[...] = point * a[2]
+        return np.sum(a**2) + v * a[0] + point
+
+    assert check(f, X).ok and check(grad(f), X, tolerance=1e-5).ok
+
+
+def test_composites_and_conversions():
+    where = np.array([0, 2, 2, 1])
+    for f in (
+        lambda x: np.sum(np.bincount(where, weights=x * x, minlength=5) * np.arange(5.0)),
+        lambda x: np.sum(np.array([[x[0], x[1]], x[2:]], order="F") ** 2),
+        lambda x: np.sum(np.interp(x, [-1.0, 0.0, 1.0, 2.0], [3.0, 1.0, 2.0, 5.0])),
+        lambda x: np.interp(0.4, x[:2] * np.array([1.0, -1.0]), x[2:]),
+        lambda x: np.median(x) + np.average(x, weights=x * x + 1) + np.ptp(x) + np.trapezoid(x, x**3),
+        lambda x: np.sum(np.convolve(x, x[:2], "same") * x) + np.polyval(x, 0.7) + np.sum(np.cov(x, x[::-1])),
+        lambda x: np.sum(np.vstack([x, x * x]) @ np.hstack([x[:2], x[2:]])) + np.sum(np.column_stack([x, x]) ** 2),
+        lambda x: sum(np.sum(p * k) for k, p in enumerate(np.array_split(x * x, 3))) + np.sum(np.diff(x, 2) ** 2),
+        lambda x: np.sum(np.cross(x[:3], x[1:]) ** 2) + np.sum(np.linalg.matrix_power(np.outer(x, x) + np.eye(4), 3)),
+        lambda x: np.sum(np.linalg.pinv(np.outer(x, x)[:, :2] + np.eye(4, 2)) ** 2) + np.sum(np.gradient(x, 0.5) ** 2),
+        lambda x: (
+            np.sum(np.select([x > 1, x > 0], [x**2, x**3], 2 * x)) + np.sum(np.nan_to_num(x) * np.append(x[1:], 1.0))
+        ),
+        lambda x: np.add.reduce(x * x) + np.sum(np.multiply.outer(x, x) ** 2) + np.sum(np.add.accumulate(x) ** 2),
+        lambda x: np.sum(np.float32(1.0) * x) + float(np.float64(x[0])) ** 2 + np.sum(np.atleast_2d(x) ** 2),
+    ):
+        report = check(f, X)
+        assert report.ok, str(report)
+        assert check(grad(f), X, num_directions=1, tolerance=1e-5).ok
+
+
 def test_tables_and_globals_are_not_changed():
     before = TABLE.copy()
     grad(mutated_constant_after_use)(X)
@@ -378,6 +449,152 @@ def test_nonlocal_state_is_the_callers():
 
     grad(f)(0.4)
     assert calls == 1
+
+
+TOTAL = 1.0
+LOG = []
+ACTIVATIONS = {"tanh": math.tanh, "relu": lambda v: max(v, 0.0)}
+
+
+def bump(x):
+    global TOTAL
+    TOTAL = TOTAL + x
+    return read_total()
+
+
+def read_total():
+    return TOTAL
+
+
+def test_a_global_written_by_one_function_is_seen_by_another():
+    global TOTAL
+    before = TOTAL
+    assert grad(lambda x: bump(x) * bump(2 * x))(1.0) == pytest.approx((before + 1) * 3 + (before + 3))
+    assert before + 3.0 == TOTAL and type(TOTAL) is float
+    TOTAL = before
+
+
+def test_closures_that_share_a_variable():
+    w = np.zeros(2)
+
+    def write(v):
+        nonlocal w
+        w = w + v
+
+    def read():
+        return w[0]
+
+    def f(x):
+        write(x)
+        write(x * x)
+        return read()
+
+    assert grad(f)(3.0) == 7.0
+    assert type(w) is np.ndarray and w.tolist() == [12.0, 12.0]
+
+
+def test_containers_of_functions_and_logs():
+    def f(x):
+        y = ACTIVATIONS["tanh"](x) + ACTIVATIONS["relu"](x)
+        LOG.append(y)
+        f.calls = getattr(f, "calls", 0) + 1
+        return y
+
+    LOG.clear()
+    assert grad(f)(0.5) == pytest.approx(2 - math.tanh(0.5) ** 2)
+    assert [math.tanh(0.5) + 0.5] == LOG and type(LOG[0]) is float and f.calls == 1
+
+
+class Base:
+    made = 0
+
+    def value(self):
+        return 0.0
+
+
+class Leaf(Base):
+    def __init__(self, x):
+        self.x = x
+        Base.made += 1
+
+    def value(self):
+        return math.sin(self.x)
+
+
+class Frozen:
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+
+def evaluate(node):
+    if isinstance(node, Leaf):
+        return node.value()
+    assert isinstance(node, (Frozen, Base)) and not isinstance(node, Leaf)
+    total = 0.0
+    for one in node.parts:
+        match one:
+            case Leaf(x=x):
+                total = total + x * evaluate(one)
+            case Frozen():
+                total = total + evaluate(one)
+            case _:
+                total = total + one.value()
+    return total
+
+
+def test_expression_trees_keep_their_classes():
+    inner = Leaf(0.7)
+    count = Base.made
+
+    def f(x):
+        made = Leaf(x)
+        assert type(made) is Leaf and issubclass(Leaf, Base) and {Leaf: 1}[type(made)] == 1
+        return evaluate(Frozen(made, Frozen(inner, made), Base()))
+
+    assert check(f, 0.4).ok
+    before = Base.made
+    grad(f)(0.4)
+    assert Base.made == before + 1 and count < before
+
+
+def test_aliases_that_are_written_into_are_refused():
+    a = np.arange(4.0)
+
+    def f(x, y):
+        x[0] = 5.0
+        return np.sum(x * y)
+
+    with pytest.raises(DifferentiationError, match="another name"):
+        grad(f)(a, a)
+    with pytest.raises(DifferentiationError, match="another name"):
+        grad(f)(a, a[:1])
+    assert grad(lambda x, y: x @ y)(a, a).tolist() == a.tolist()
+
+
+def test_a_long_chain_of_views():
+    def f(x):
+        v = x * 1.0
+        w = v
+        for _ in range(60):
+            w = w[:]
+        w[0] = w[1] * 3
+        for _ in range(1000):  # deeper than the interpreter may recurse
+            w = w[:]
+        return w[0] * v[1]
+
+    assert grad(f)(np.array([1.0, 2.0])).tolist() == [0.0, 12.0]
+
+
+def test_a_constant_view_of_a_base_that_becomes_traced():
+    def f(x):
+        a = np.zeros(3)
+        v, t = a[1:], a.reshape(3, 1)
+        a[1] = x
+        return np.sum(v * v) + np.sum(np.sin(t)) + np.sum(np.concatenate([v, v])) + float(np.dot(v, v))
+
+    assert grad(f)(0.5) == pytest.approx(1.0 + math.cos(0.5) + 2.0 + 1.0)
 
 
 def test_float_type_in_programs():

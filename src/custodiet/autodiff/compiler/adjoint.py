@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from custodiet.autodiff.compiler.adjoint_calls import Facts, settle
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import (
     Accumulate,
@@ -46,7 +47,7 @@ from custodiet.autodiff.compiler.ir import (
 )
 from custodiet.autodiff.compiler.operations import DERIVATIVES
 
-__all__ = ["Reversed", "reverse_program"]
+__all__ = ["Reversed", "Sweep", "parsed_rule", "reverse_program", "walk"]
 
 ZERO = Const(0.0)
 
@@ -60,12 +61,14 @@ class Reversed:
         seeds: per result the name of its incoming adjoint, None where it has none.
         gradients: per parameter the name of its adjoint; None where it has none. That of an array lies in memory.
         active: names that depend on the differentiated parameters.
+        callees: the functions that it calls, with theirs.
     """
 
     def __init__(
         self, program: Program, reverse: Block, seeds: list[Ref | None], gradients: list[Ref | None], active: set[str]
     ) -> None:
         self.program, self.reverse, self.seeds, self.gradients, self.active = program, reverse, seeds, gradients, active
+        self.callees: dict[str, Reversed] = {}
 
 
 def adjoint_of(ref: Ref) -> Ref:
@@ -79,7 +82,17 @@ def reverse_program(program: Program) -> Reversed:
     Raises:
         Declined: an operation on active values has no derivative rule.
     """
-    sweep = _Sweep(program)
+    facts = settle(program, Sweep)
+    found = _reverse_one(program, facts)
+    found.callees = {name: _reverse_one(one, facts) for name, one in program.callees.items()}
+    return found
+
+
+def _reverse_one(program: Program, facts: Facts) -> Reversed:
+    sweep = Sweep(program, facts)
+    program.stores |= {
+        ref.name for ref in program.params if isinstance(ref.type, Arr) and sweep.base(ref) in sweep.written
+    }
     reverse: Block = []
     zeroed: list[Ref] = [*_defined(program.body)]
     zeroed += [ref for ref in program.params if ref.type == "f"]
@@ -137,15 +150,18 @@ def _defined(block: Block, *, into_loops: bool = False) -> Iterator[Ref]:
             yield from _defined(stmt.orelse, into_loops=into_loops)
 
 
-class _Sweep:
-    def __init__(self, program: Program) -> None:
-        self.program = program
+class Sweep:
+    """What depends on what in a program, and its reverse sweep."""
+
+    def __init__(self, program: Program, facts: Facts) -> None:
+        self.program, self.facts = program, facts
         self.numbers = itertools.count()
         self.alias: dict[str, str] = {}
         self._find_aliases(program.body)
         self.written = {
             self.base(stmt.arr) for stmt in walk(program.body) if isinstance(stmt, Store) and not stmt.initial
         }
+        facts.spread_written(program, self.base, self.written)
         self.active = self._find_active()
 
     # -- analysis -----------------------------------------------------------------------------------------------------
@@ -168,6 +184,16 @@ class _Sweep:
                 self._join(stmt.dst, stmt.arr)
             elif isinstance(stmt, Copy):
                 self._join(stmt.dst, stmt.src)
+            elif isinstance(stmt, Call):  # what is returned may be what was handed over
+                for dtype in "fi":
+                    arrays = [
+                        one
+                        for one in (*stmt.dsts, *stmt.args)
+                        if isinstance(one, Ref) and isinstance(one.type, Arr) and one.type.dtype == dtype
+                    ]
+                    if any(one in stmt.dsts for one in arrays):
+                        for one in arrays[1:]:
+                            self._join(arrays[0], one)
             elif isinstance(stmt, Loop):
                 for header in stmt.headers:
                     for other in (header.init, header.latch):
@@ -185,6 +211,7 @@ class _Sweep:
             size = len(active)
             for stmt in walk(program.body):
                 self._spread(stmt, active)
+            self.facts.spread_own(program, self.base, active)
         names = {
             ref.name for ref in [*program.params, *_defined(program.body, into_loops=True)] if isinstance(ref.type, Arr)
         }
@@ -208,6 +235,8 @@ class _Sweep:
             active.add(self.base(stmt.arr))
         elif isinstance(stmt, MatMul) and (self.base(stmt.a) in active or self.base(stmt.b) in active):
             active.add(self.base(stmt.dst))
+        elif isinstance(stmt, Call):
+            self.facts.spread_call(stmt, self.base, active)
         elif isinstance(stmt, Loop):
             for header in stmt.headers:
                 if header.var.type == "f" and (on(header.init) or on(header.latch)):
@@ -260,7 +289,7 @@ class _Sweep:
                 part = self._emit(out, "fneg", part)
             return [*out, Accumulate(adjoint_of(stmt.src), part)]  # type: ignore[arg-type]
         if isinstance(stmt, Call):
-            raise Declined("recursion has no compiled derivative", line=stmt.line)
+            return self._reversed_call(stmt)
         return []
 
     def _reversed_product(self, stmt: MatMul) -> Block:
@@ -289,6 +318,23 @@ class _Sweep:
             out.append(replace(part, add=True, line=stmt.line))
         return out
 
+    def _reversed_call(self, stmt: Call) -> Block:
+        """The reverse function takes the adjoints of active results and the record, and gives those of active floats."""
+        callee = self.facts.programs[stmt.function]
+        if not any(callee.active):
+            return []
+        results = self.facts.results[stmt.function]
+        seeds = tuple(adjoint_of(dst) for dst, on in zip(stmt.dsts, results, strict=False) if on and dst.type == "f")
+        out: Block = []
+        dsts: list[Ref] = []
+        for param, wanted, arg in zip(callee.params, callee.active, stmt.args, strict=True):
+            if wanted and param.type == "f":
+                dsts.append(self._temp())
+                if self.is_active(arg):
+                    out.append(Accumulate(adjoint_of(arg), dsts[-1]))  # type: ignore[arg-type]
+        call = Call(tuple(dsts), stmt.function, (stmt.dsts[-1],), seeds, line=stmt.line, back=True)
+        return [call, *out]
+
     def _temp(self) -> Ref:
         return Ref(f"d.{next(self.numbers)}", "f")
 
@@ -299,6 +345,8 @@ class _Sweep:
         out: Block = []
         if stmt.op == "copy":
             return [Accumulate(adjoint_of(stmt.args[0]), g)] if self.is_active(stmt.args[0]) else []  # type: ignore[arg-type]
+        if stmt.op == "itof":  # an int on this path, a float that varies on another
+            return []
         if stmt.op == "select":
             cond, *branches = stmt.args
             for place, branch in enumerate(branches):
@@ -318,7 +366,7 @@ class _Sweep:
 
     def expand(self, text: str, names: dict[str, Operand], out: Block) -> Operand:
         """The statements of a rule's text, appended to `out`; its value."""
-        return self._expand(_parsed(text), names, out)
+        return self._expand(parsed_rule(text), names, out)
 
     def _expand(self, node: ast.expr, names: dict[str, Operand], out: Block) -> Operand:
         if isinstance(node, ast.Name):
@@ -481,5 +529,6 @@ def _filtered(block: Block, read: set[str]) -> Block:
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str) -> ast.expr:
+def parsed_rule(text: str) -> ast.expr:
+    """The tree of a rule's text."""
     return ast.parse(text, mode="eval").body

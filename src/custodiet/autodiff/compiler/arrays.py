@@ -114,11 +114,13 @@ class ArrayExpressions:
 
         return Lazy(self.dims(value), dtype, element, cheap=True, view_of=value)
 
-    def new_array(self, name: str, dims: Sequence[Operand], dtype: str, line: int, *, blank: bool = False) -> Ref:
+    def new_array(
+        self, name: str, dims: Sequence[Operand], dtype: str, line: int, *, blank: bool = False, is_list: bool = False
+    ) -> Ref:
         """Memory that is written next, all of it with `blank`."""
         if dtype == "b":
             raise Declined("an array of bools gets a name", line=line)
-        dst = self.fresh(name, Arr(dtype, len(dims)))  # type: ignore[arg-type]
+        dst = self.fresh(name, Arr(dtype, len(dims), is_list))  # type: ignore[arg-type]
         self.emit(Alloc(dst, tuple(dims), Const(0.0), line=line, blank=blank))
         self.known_dims[dst.name] = list(dims)
         self.sites[dst.name] = str(line)
@@ -358,6 +360,11 @@ class Transposed(Lazy):
     """A matrix seen the other way; BLAS takes it as it is."""
 
     transposed: Ref | None = None
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value is a Python list of numbers: its slices are copies, + joins, * repeats, and it has no shape."""
+    return isinstance(value, Ref) and isinstance(value.type, Arr) and value.type.is_list
 
 
 def is_array(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import struct
+import threading
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,9 +19,13 @@ from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, load_native
+from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
 from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
 
-__all__ = ["CompiledGradient", "Trapped", "compile_gradient", "signature_of"]
+__all__ = [
+    "CompiledGradient", "Parameters", "Trapped", "address_of", "compile_gradient", "flatten_argument", "kind_of", "python_value",
+    "read_program", "signature_of",
+]  # fmt: skip
 
 FLOAT_DTYPE, INT_DTYPE = np.dtype(np.float64), np.dtype(np.int64)
 Address = Callable[[NDArray[Any]], int]
@@ -32,10 +37,11 @@ class Trapped(Exception):
 
 def signature_of(args: Sequence[Any]) -> tuple[Any, ...]:
     """What a compiled function is made for: the structure and types of its arguments, values aside."""
-    return tuple(_kind(one) for one in args)
+    return tuple(kind_of(one) for one in args)
 
 
-def _kind(value: Any) -> Any:
+def kind_of(value: Any) -> Any:
+    """What one argument is to the compiler."""
     kind = type(value)
     if kind is float or kind is np.float64:
         return "f"
@@ -44,17 +50,17 @@ def _kind(value: Any) -> Any:
     if kind is bool or kind is np.bool_:
         return "b"
     if kind is np.ndarray:
-        return (value.dtype.char, value.ndim, *[size == 1 for size in value.shape])
+        return (value.dtype.str, value.ndim, *[size == 1 for size in value.shape])
     if kind is tuple:
-        return ("t", *map(_kind, value))
+        return ("t", *map(kind_of, value))
     if kind is list:
         return _list_kind(value)
     if kind is dict:
-        return ("d", *((key, _kind(one)) for key, one in value.items()))
+        return ("d", *((key, kind_of(one)) for key, one in value.items()))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return (kind, *((one.name, _kind(getattr(value, one.name))) for one in dataclasses.fields(value)))
+        return (kind, *((one.name, kind_of(getattr(value, one.name))) for one in dataclasses.fields(value)))
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return (kind, *map(_kind, value))
+        return (kind, *map(kind_of, value))
     if value is None or isinstance(value, str | types.FunctionType | types.BuiltinFunctionType):
         return ("s", value)
     return ("s", id(value))
@@ -66,10 +72,10 @@ def _list_kind(value: list[Any]) -> Any:
         return "lf"
     if value and all(type(one) is int for one in value):
         return "li"
-    return ("t", *map(_kind, value))
+    return ("t", *map(kind_of, value))
 
 
-class _Parameters:
+class Parameters:
     """Leaves of the arguments: a name for each in the program, and how it is packed at a call."""
 
     def __init__(self) -> None:
@@ -79,13 +85,17 @@ class _Parameters:
 
     def bind(self, name: str, value: Any, wanted: bool) -> Value:
         """The compiler's view of an argument."""
-        kind = _kind(value)
+        kind = kind_of(value)
         if kind in ("f", "i", "b"):
             return self._leaf(name, kind, wanted and kind == "f")
         if kind == "lf":
-            return self._leaf(name, Arr("f", 1), wanted)
+            return self._leaf(name, Arr("f", 1, is_list=True), wanted)
         if kind == "li":
-            return self._leaf(name, Arr("i", 1), False)
+            return self._leaf(name, Arr("i", 1, is_list=True), False)
+        if kind[0] == "s":
+            if isinstance(value, np.ndarray | tuple | list | dict):
+                raise Declined(f"{name} is a {type(value).__name__}: subclasses are not compiled")
+            return Static(value)
         if isinstance(value, np.ndarray):
             if value.ndim == 0 or value.dtype not in (FLOAT_DTYPE, INT_DTYPE):
                 raise Declined(f"{name} is a {value.ndim}-dimensional array of {value.dtype}")
@@ -99,7 +109,7 @@ class _Parameters:
             items = [self.bind(f"{name}_{place}", one, wanted) for place, one in enumerate(value)]
             if hasattr(value, "_fields"):
                 return Mapping(dict(zip(value._fields, items, strict=True)), attributes=True)  # type: ignore[union-attr]
-            return Tup(items)
+            return Tup(items, isinstance(value, list))
         if isinstance(value, dict):
             return Mapping(
                 {key: self.bind(f"{name}_{place}", one, wanted) for place, (key, one) in enumerate(value.items())}
@@ -130,20 +140,20 @@ class _Parameters:
         return ref
 
 
-def _flatten(value: Any, kind: Any, out: list[Any]) -> None:
-    """Leaves of an argument in the order in which `_Parameters` named them."""
+def flatten_argument(value: Any, kind: Any, out: list[Any]) -> None:
+    """Leaves of an argument in the order in which `Parameters` named them."""
     if kind in ("f", "i", "b") or kind in ("lf", "li") or isinstance(value, np.ndarray):
         out.append(value)
     elif isinstance(value, tuple | list):
         for one in value:
-            _flatten(one, _kind(one), out)
+            flatten_argument(one, kind_of(one), out)
     elif isinstance(value, dict):
         for one in value.values():
-            _flatten(one, _kind(one), out)
+            flatten_argument(one, kind_of(one), out)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for one in dataclasses.fields(value):
             part = getattr(value, one.name)
-            _flatten(part, _kind(part), out)
+            flatten_argument(part, kind_of(part), out)
 
 
 def _rebuild(value: Any, kind: Any, parts: list[Any]) -> Any:
@@ -152,21 +162,25 @@ def _rebuild(value: Any, kind: Any, parts: list[Any]) -> Any:
         found = parts.pop(0)
         return found.tolist() if kind == "lf" else found
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_rebuild(one, _kind(one), parts) for one in value))
+        return type(value)(*(_rebuild(one, kind_of(one), parts) for one in value))
     if isinstance(value, tuple | list):
-        return type(value)([_rebuild(one, _kind(one), parts) for one in value])
+        return type(value)([_rebuild(one, kind_of(one), parts) for one in value])
     if isinstance(value, dict):
-        return {key: _rebuild(one, _kind(one), parts) for key, one in value.items()}
+        return {key: _rebuild(one, kind_of(one), parts) for key, one in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         found = {
-            one.name: _rebuild(getattr(value, one.name), _kind(getattr(value, one.name)), parts)
+            one.name: _rebuild(getattr(value, one.name), kind_of(getattr(value, one.name)), parts)
             for one in dataclasses.fields(value)
         }
-        return dataclasses.replace(value, **found)
+        made = object.__new__(type(value))  # without its checks: a gradient need not pass them
+        for name, part in found.items():
+            object.__setattr__(made, name, part)
+        return made
     return None
 
 
-def _address(array: NDArray[Any]) -> int:
+def address_of(array: NDArray[Any]) -> int:
+    """Where an array's numbers lie."""
     return array.__array_interface__["data"][0]
 
 
@@ -185,7 +199,7 @@ class CompiledGradient:
         reversed_: Reversed,
         result: Value,
         argnums: Sequence[int],
-        free: list[tuple[Any, str]],
+        free: list[tuple[Any, Any, Any]],
         statics: list[tuple[Any, str, Any]],
         *,
         file: str,
@@ -208,7 +222,9 @@ class CompiledGradient:
             formats.append(
                 "QQ" + "q" * ref.type.ndim if isinstance(ref.type, Arr) else {"f": "d", "i": "q", "b": "q"}[ref.type]
             )
-        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds)).pack
+        self._limited = bool(program.callees)
+        limits = "qq" if self._limited else ""
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds) + limits).pack
         num_out = (
             len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
         )
@@ -217,14 +233,20 @@ class CompiledGradient:
         self._stored = [ref.name in program.stores for ref in program.params]
 
     def still_valid(self) -> bool:
-        """Whether the functions and modules that the source names are the ones that were compiled."""
+        """Whether what the source names is what was compiled: the same functions and modules, numbers of the same types."""
         try:
-            return all(free_value(function, name) is value for function, name, value in self.statics)
-        except KeyError:
+            return all(free_value(owner, name) is value for owner, name, value in self.statics) and all(
+                function is None or kind_of(free_value(function, name)) == kind for function, name, kind in self.free
+            )
+        except (KeyError, AttributeError):
             return False
 
-    def __call__(self, args: Sequence[Any]) -> tuple[Any, list[Any], int]:
+    def __call__(self, args: Sequence[Any], *, deep: bool = False) -> tuple[Any, list[Any], int]:
         """Run it.
+
+        Args:
+            args: the function's arguments.
+            deep: this thread has a large stack, for deep recursion.
 
         Returns:
             The result; gradients of `argnums`, each in its argument's structure; bits of the basic blocks entered.
@@ -234,37 +256,52 @@ class CompiledGradient:
         """
         given: list[Any] = []
         for one in args:
-            _flatten(one, _kind(one), given)
-        given += [free_value(function, name) for function, name in self.free]
+            flatten_argument(one, kind_of(one), given)
+        for function, name, _ in self.free:
+            value = name if function is None else free_value(function, name)
+            flatten_argument(value, kind_of(value), given)
         words: list[Any] = []
         shadows: list[Any] = []
         keep: list[Any] = []
         copies: list[tuple[Any, NDArray[Any]]] = []
         for ref, value, shadowed, stored in zip(self.program.params, given, self._shadowed, self._stored, strict=True):
             if not isinstance(ref.type, Arr):
-                words.append(value)
+                words.append(int(value) if ref.type == "b" else value)
                 shadows.append(None)
                 continue
-            array = self._as_array(value, ref.type, stored, copies)
+            array = self.as_array(value, ref.type, stored, copies)
             shadow = np.zeros(array.shape) if shadowed else None
-            words += (_address(array), 0 if shadow is None else _address(shadow), *array.shape)
+            words += (address_of(array), 0 if shadow is None else address_of(shadow), *array.shape)
             shadows.append(shadow)
             keep.append(array)
         if copies:
-            self._refuse_aliases(given)
+            self.refuse_aliases(given)
         out = self.out_type()
-        if self.native.call(self.pack(*words, *self.seeds), out):
+        try:
+            packed = self.pack(*words, *self.seeds, *(call_limits(deep) if self._limited else ()))
+        except struct.error:  # an int of more than 64 bits
+            raise Trapped from None
+        status = self.native.call(packed, out)
+        if status == STACK_TOO_SMALL and not deep:
+            try:
+                return on_large_stack(lambda: self(args, deep=True))
+            except RecursionError:
+                raise Trapped from None
+        if status:
             raise Trapped
         for original, copy in copies:
             original[:] = copy.tolist() if isinstance(original, list) else copy
         return self._unpack(args, out, shadows)
 
     @staticmethod
-    def _as_array(value: Any, kind: Arr, stored: bool, copies: list[tuple[Any, NDArray[Any]]]) -> NDArray[Any]:
+    def as_array(value: Any, kind: Arr, stored: bool, copies: list[tuple[Any, NDArray[Any]]]) -> NDArray[Any]:
+        """An argument as contiguous memory; a copy where the program writes into it."""
         dtype = FLOAT_DTYPE if kind.dtype == "f" else INT_DTYPE
         if isinstance(value, np.ndarray):
             if not stored:
                 return value if value.flags.c_contiguous and value.flags.aligned else np.ascontiguousarray(value)
+            if not value.flags.writeable:
+                raise Trapped
             array = np.array(value, order="C")
         else:
             array = np.array(value, dtype=dtype)
@@ -273,7 +310,7 @@ class CompiledGradient:
         return array
 
     @staticmethod
-    def _refuse_aliases(given: Sequence[Any]) -> None:
+    def refuse_aliases(given: Sequence[Any]) -> None:
         """Where an argument is written, no two may share memory: the compiled code holds them apart."""
         arrays = [one for one in given if isinstance(one, np.ndarray)]
         lists = [id(one) for one in given if isinstance(one, list)]
@@ -302,16 +339,16 @@ class CompiledGradient:
         gradients = []
         place = 0
         for number, one in enumerate(args):
-            kind = _kind(one)
+            kind = kind_of(one)
             own: list[Any] = []
-            _flatten(one, kind, own)
+            flatten_argument(one, kind, own)
             parts = found[place : place + len(own)]
             place += len(own)
             if number in self.argnums:
                 parts = [self._zero_like(leaf) if part is None else part for leaf, part in zip(own, parts, strict=True)]
                 gradients.append((number, _rebuild(one, kind, parts)))
         ordered = dict(gradients)
-        return _python_value(self.result, results), [ordered[number] for number in self.argnums], entered
+        return python_value(self.result, results), [ordered[number] for number in self.argnums], entered
 
     def where(self, blocks: int) -> str:
         """File and line of the first of some basic blocks."""
@@ -325,14 +362,15 @@ class CompiledGradient:
         return 0.0 if isinstance(leaf, float) else None
 
 
-def _python_value(value: Value, leaves: list[Any]) -> Any:
+def python_value(value: Value, leaves: list[Any]) -> Any:
     """The result as the user's function returns it, its leaves taken from the front of a list."""
     if isinstance(value, Ref | Const):
         return leaves.pop(0)
     if isinstance(value, Tup):
-        return tuple(_python_value(one, leaves) for one in value.items)
+        items = (python_value(one, leaves) for one in value.items)
+        return list(items) if value.is_list else tuple(items)
     if isinstance(value, Mapping):
-        return {key: _python_value(one, leaves) for key, one in value.items.items()}
+        return {key: python_value(one, leaves) for key, one in value.items.items()}
     return value.value if isinstance(value, Static) else None
 
 
@@ -350,22 +388,15 @@ def compile_gradient(
     Raises:
         Declined: the function is for the tape, and why.
     """
-    source = source_of(function)
-    names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
-    if source.node.args.vararg or source.node.args.kwarg:
-        raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
-    read = _read(source, names, args, argnums, frozenset())
-    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
-    copied = written & read.lowerer.view_sites.keys()
-    if copied:
-        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
-        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
-    snapshots = written & read.lowerer.product_sites
-    if snapshots:
-        read = _read(source, names, args, argnums, frozenset(snapshots))
-    program, lowerer, free = read.program, read.lowerer, read.free
+    source, lowerer, program, free = read_program(function, args, argnums)
     _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
-    reversed_ = reverse_program(program)
+    try:
+        reversed_ = reverse_program(program)
+    except Declined as declined:
+        line = declined.line + source.first_line if declined.line else source.first_line + 1
+        raise Declined(declined.reason, line=line, file=source.file) from None
+    if any(ref.name in program.stores for ref in program.params if ref.name.startswith("free_")):
+        raise Declined("it writes into an array or list from outside", line=source.first_line + 1, file=source.file)
     return CompiledGradient(
         program,
         reversed_,
@@ -378,19 +409,57 @@ def compile_gradient(
     )
 
 
+def read_program(
+    function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
+) -> tuple[Source, Lowerer, Program, list[tuple[Any, Any, Any]]]:
+    """A function's source, its lowerer with the kind of its result, its program, and the free names that it reads.
+
+    Raises:
+        Declined: it is not understood.
+    """
+    with _READING:
+        return _read_checked(function, args, argnums)
+
+
+_READING = threading.RLock()
+"""CPython's parser counts its depth for the whole process: two threads in it at once can trip over that"""
+
+
+def _read_checked(
+    function: Callable[..., Any], args: Sequence[Any], argnums: Sequence[int]
+) -> tuple[Source, Lowerer, Program, list[tuple[Any, Any, Any]]]:
+    source = source_of(function)
+    names = [one.arg for one in (*source.node.args.posonlyargs, *source.node.args.args)]
+    if source.node.args.vararg or source.node.args.kwarg:
+        raise Declined("it takes * or ** parameters", line=source.first_line + 1, file=source.file)
+    if len(args) > len(names):
+        raise Declined("it is called with too many arguments", line=source.first_line + 1, file=source.file)
+    read = _read(source, names, args, argnums, frozenset())
+    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
+    copied = written & read.lowerer.view_sites.keys()
+    if copied:
+        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+    snapshots = written & read.lowerer.product_sites
+    if snapshots:
+        read = _read(source, names, args, argnums, frozenset(snapshots))
+    return source, read.lowerer, read.program, read.free
+
+
 @dataclasses.dataclass
 class _Read:
     """One reading of a function."""
 
     program: Program
     lowerer: Lowerer
-    free: list[tuple[Any, str]]
+    free: list[tuple[Any, Any, Any]]
+    refs: list[Ref]
 
 
 def _read(
     source: Source, names: list[str], args: Sequence[Any], argnums: Sequence[int], snapshots: frozenset[str]
 ) -> _Read:
-    parameters = _Parameters()
+    parameters = Parameters()
     lowerer = Lowerer()
     lowerer.snapshot_sites = snapshots
     arguments: dict[str, Value] = {
@@ -398,26 +467,39 @@ def _read(
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
     _bind_defaults(source.function, names, len(args), arguments, lowerer)
-    free: list[tuple[Any, str]] = []
+    free: list[tuple[Any, Any, Any]] = []
 
     def read_free(owner: types.FunctionType, name: str, value: Any) -> Value:
-        free.append((owner, name))
+        free.append((owner, name, kind_of(value)))
         return parameters.bind(f"free_{name}", value, False)
 
-    lowerer.read_free = read_free
+    def read_constant(value: NDArray[Any]) -> Value:
+        free.append((None, value, None))
+        ref = parameters.bind(f"constant_{len(free)}", np.ascontiguousarray(value), False)
+        return ref
+
+    lowerer.read_free, lowerer.read_constant = read_free, read_constant
     lowerer.active_nodes.append(source.node)
     parameters.tell_lengths(lowerer)
     program = lowerer.lower(source, arguments, parameters.refs, parameters.wanted)
     program.params, program.active = parameters.refs, parameters.wanted
-    return _Read(program, lowerer, free)
+    return _Read(program, lowerer, free, parameters.refs)
 
 
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:
     value = result.items[0] if has_aux and isinstance(result, Tup) and len(result.items) == 2 else result
     if not isinstance(value, Ref | Const) or value.type != "f":
         raise Declined("what is returned is not one float", line=line, file=file)
+    if has_aux and _has_attributes(result):
+        raise Declined("an object is returned", line=line, file=file)
     if any(isinstance(leaf.type, Arr) for leaf in leaves(result)):
         raise Declined("an array is returned", line=line, file=file)
+
+
+def _has_attributes(value: Value) -> bool:
+    if isinstance(value, Mapping):
+        return value.attributes or any(map(_has_attributes, value.items.values()))
+    return isinstance(value, Tup) and any(map(_has_attributes, value.items))
 
 
 def _bind_defaults(

@@ -6,13 +6,15 @@ import ast
 import builtins
 import itertools
 import math
+import operator
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
+from custodiet.autodiff.compiler.composites import COMPOSITES
 from custodiet.autodiff.compiler.frontend import Declined, free_value, source_of
 from custodiet.autodiff.compiler.indexing import Indexing
 from custodiet.autodiff.compiler.ir import (
@@ -32,8 +34,16 @@ from custodiet.autodiff.compiler.ir import (
     View,
     place_key,
 )
-from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS
-from custodiet.autodiff.compiler.operations import COMPARISONS, FLOAT_BINARY, INT_BINARY, SCALAR_CALLS, result_type
+from custodiet.autodiff.compiler.numpy_calls import ARRAY_CALLS, METHODS, items_to_array
+from custodiet.autodiff.compiler.operations import (
+    BOOL_BINARY,
+    COMPARISONS,
+    DERIVATIVES,
+    FLOAT_BINARY,
+    INT_BINARY,
+    SCALAR_CALLS,
+    result_type,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -50,6 +60,7 @@ from custodiet.autodiff.compiler.values import (
 __all__ = ["Expressions"]
 
 MAX_DEPTH = 40
+MAX_KNOWN_ROUNDS = 32
 ALLOCATORS: dict[Any, float | None] = {
     np.zeros: 0.0,
     np.ones: 1.0,
@@ -84,7 +95,9 @@ class Expressions(Indexing):
         self.new_products: set[str] = set()
         """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
+        self.context: Any = None
         self.read_free: Callable[[types.FunctionType, str, Any], Value] | None = None
+        self.read_constant: Callable[[Any], Value] | None = None
         self.statics: list[tuple[Any, str, Any]] = []
         self.line = 0
         self.result: Value = Static(None)
@@ -155,7 +168,7 @@ class Expressions(Indexing):
         frame: Frame | None = self.frame
         while frame is not None:
             if name in frame.env:
-                value = frame.env[name]
+                value = frame.env[name] if frame.home is self.context else self.captured(frame, name, line)
                 if isinstance(value, Undefined):
                     raise Declined(value.reason, line=line)
                 if isinstance(value, Guarded):
@@ -179,9 +192,13 @@ class Expressions(Indexing):
             key = (id(frame.source.function), name)
             if key not in self.free_inputs:
                 self.free_inputs[key] = self.read_free(frame.source.function, name, value)
-            return self.free_inputs[key]
+            return self.captured(None, key, line)
         self.statics.append((frame.source.function, name, value))
         return self.static(value, line)
+
+    def captured(self, frame: Frame | None, name: Any, line: int) -> Value:
+        """A name of an enclosing function that is compiled apart; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def static(self, value: Any, line: int) -> Value:
         """A Python object that was found, not computed."""
@@ -223,7 +240,7 @@ class Expressions(Indexing):
         return value
 
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.kept(one) for one in node.elts])
+        return Tup([self.kept(one) for one in node.elts], is_list=True)
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
@@ -262,7 +279,11 @@ class Expressions(Indexing):
         if isinstance(node.op, ast.UAdd):
             return given
         if not isinstance(node.op, ast.USub):
-            raise Declined("bitwise inversion", line=node.lineno)
+            if is_list(given):
+                raise Declined("the inverse of a list", line=node.lineno)
+            return self.op("ixor", self.integer(given, node.lineno), Const(-1))
+        if is_list(given):
+            raise Declined("the negative of a list", line=node.lineno)
         if isinstance(given, Lazy) or is_array(given):
             return self.elementwise([given], lambda a: self.op("fneg", self.as_float(a, node.lineno)), "f", node.lineno)
         value = self.scalar(given, node.lineno)
@@ -275,7 +296,9 @@ class Expressions(Indexing):
         if isinstance(node.op, ast.Mult) and isinstance(node.left, ast.List):
             return self._repeated(left, right, node.lineno)
         if isinstance(node.op, ast.Add) and isinstance(left, Tup) and isinstance(right, Tup):
-            return Tup([*left.items, *right.items])
+            if left.is_list != right.is_list:
+                raise Declined("a list and a tuple are joined", line=node.lineno)
+            return Tup([*left.items, *right.items], left.is_list)
         if isinstance(node.op, ast.MatMult):
             product = self.matmul(left, right, node.lineno)
             if is_array(product):
@@ -302,7 +325,7 @@ class Expressions(Indexing):
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
         """A new array of floats, all `fill`."""
-        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0))
+        dst = self.new_array(name, shape, "f", line, blank=fill != Const(0.0), is_list=name == "list")
         if fill != Const(0.0):
             self.nest(shape, lambda index: self.emit(Store(dst, index, fill, line=line, initial=True)), line)
         return dst
@@ -310,6 +333,10 @@ class Expressions(Indexing):
     def binary(self, kind: ast.operator, left: Value, right: Value, line: int) -> Any:
         """An arithmetic operation on numbers or arrays."""
         self.line = line
+        if any(map(is_list, (left, right))) and all(
+            not isinstance(one, Lazy) and is_list(one) == is_array(one) for one in (left, right)
+        ):
+            raise Declined("an operation on lists", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
             if isinstance(kind, ast.Add | ast.Sub):
                 for product, other in ((left, right), (right, left)):
@@ -324,8 +351,10 @@ class Expressions(Indexing):
                 [left, right], lambda a, b: self.binary(kind, a, b, line), "i" if ints else "f", line
             )
         a, b = self.scalar(left, line), self.scalar(right, line)
-        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         name = type(kind).__name__
+        if a.type == b.type == "b" and name in BOOL_BINARY:
+            return self.op(BOOL_BINARY[name], a, b)
+        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if name == "Pow":
             return self._power(a, b, line)
         if name in INT_BINARY and a.type == b.type == "i":
@@ -336,6 +365,8 @@ class Expressions(Indexing):
 
     def _power(self, a: Operand, b: Operand, line: int) -> Operand:
         if isinstance(b, Const) and b.type == "i" and 0 <= b.value <= 8 and (a.type == "i" or b.value in (0, 1, 2)):
+            if a.type == "f" and b.value == 2:
+                return self.op("pow2", a)
             found: Operand = Const(1) if a.type == "i" else Const(1.0)
             for place in range(int(b.value)):
                 found = a if place == 0 else self.op("imul" if a.type == "i" else "fmul", found, a)
@@ -362,6 +393,8 @@ class Expressions(Indexing):
         name = COMPARISONS.get(type(kind).__name__)
         if name is None:
             raise Declined("a membership test", line=line)
+        if is_list(left) or is_list(right):
+            raise Declined("a comparison of lists", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
             return self.elementwise([left, right], lambda a, b: self._comparison(kind, a, b, line), "b", line)  # type: ignore[return-value]
         a, b = self.scalar(left, line), self.scalar(right, line)
@@ -385,6 +418,8 @@ class Expressions(Indexing):
 
     def truth(self, node: ast.expr) -> Operand:
         """An expression as a condition."""
+        if isinstance(node, ast.BoolOp):
+            return self._conjunction(node)
         return self._as_bool(self.value(node), node.lineno)
 
     def _as_bool(self, value: Value, line: int) -> Operand:
@@ -398,6 +433,20 @@ class Expressions(Indexing):
         return self.op("fne", found, Const(0.0)) if found.type == "f" else self.op("ine", found, Const(0))
 
     def _boolop(self, node: ast.BoolOp) -> Value:
+        """`x or y` has the value of x or y, not its truth."""
+        if not self._is_condition(node):
+            raise Declined("`and` or `or` of things that are no bools", line=node.lineno)
+        return self._conjunction(node)
+
+    def _is_condition(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.BoolOp):
+            return all(map(self._is_condition, node.values))
+        if isinstance(node, ast.Name):
+            value = self.read(node.id, node.lineno)
+            return isinstance(value, Ref | Const) and value.type == "b"
+        return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
+
+    def _conjunction(self, node: ast.BoolOp) -> Operand:
         """`and` and `or` of conditions: what stands on the right is computed only where it counts."""
         name = "$flag"
         self.frame.env[name] = self.truth(node.values[0])
@@ -416,7 +465,10 @@ class Expressions(Indexing):
                 self.frame.env[name] = self.truth(one)
 
             self.branch(cond, run, lambda: None, line=node.lineno)
-        return self.frame.env.pop(name)
+        found = self.frame.env.pop(name)
+        if not isinstance(found, Ref | Const):
+            raise Declined("a condition that is no bool", line=node.lineno)
+        return found
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
         """Two paths and what they assign; statements know how."""
@@ -455,12 +507,16 @@ class Expressions(Indexing):
             return owner.items[node.attr]
         if isinstance(owner, Static):
             try:
-                return self.static(getattr(owner.value, node.attr), node.lineno)
+                found = getattr(owner.value, node.attr)
             except AttributeError:
                 raise Declined(f"{node.attr} is not there", line=node.lineno) from None
+            self.statics.append((owner.value, node.attr, found))
+            return self.static(found, node.lineno)
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
 
     def _array_attribute(self, owner: Ref | Lazy, node: ast.Attribute) -> Value:
+        if is_list(owner):
+            raise Declined(f"`.{node.attr}` of a list", line=node.lineno)
         dims = self.dims(owner)
         if node.attr == "shape":
             return Tup(list(dims))
@@ -496,6 +552,8 @@ class Expressions(Indexing):
                 return Tup(owner.items[slice(*(None if one is None else int(one.value) for one in parts))])  # type: ignore[union-attr]
             raise Declined("a computed slice of a tuple", line=node.lineno)
         index = self.value(node.slice)
+        if isinstance(index, Ref) and all(isinstance(one, Ref | Const) and not is_array(one) for one in owner.items):
+            return self.load(items_to_array(self, owner, node.lineno), (self.integer(index, node.lineno),), node.lineno)
         if not isinstance(index, Const):
             raise Declined("a tuple or list of known length is indexed by a variable", line=node.lineno)
         try:
@@ -611,11 +669,23 @@ class Expressions(Indexing):
         if all(isinstance(one, list) for one in inner):
             return [Tup(list(items)) for items in zip(*inner, strict=False)]  # type: ignore[arg-type]
         if any(isinstance(one, list) for one in inner):
-            raise Declined("zip of a tuple and something longer", line=line)
+            return self._zipped_with_known(inner, line)
         trips = inner[0][0]
         for one in inner[1:]:
             trips = self.op("imin", trips, one[0])  # type: ignore[arg-type]
         return trips, lambda counter: Tup([one[1](counter) for one in inner])  # type: ignore[operator, misc]
+
+    def _zipped_with_known(self, inner: list[Any], line: int) -> list[Value]:
+        """Items of a tuple beside those of arrays: as many rounds as the tuple has items, which the arrays must have too."""
+        size = min(len(one) for one in inner if isinstance(one, list))
+        out: list[Value] = []
+        for one in inner:
+            if not isinstance(one, list):
+                self.emit(Require(self.op("ieq", one[0], Const(size)), line=line))
+        for place in range(size):
+            at = self._named(Const(place))
+            out.append(Tup([one[place] if isinstance(one, list) else one[1](at) for one in inner]))
+        return out
 
     def _named(self, operand: Operand) -> Ref:
         dst = self.fresh("i", operand.type)
@@ -665,7 +735,8 @@ class Expressions(Indexing):
         if not isinstance(function, Static):
             raise Declined("a number is called", line=node.lineno)
         target = function.value
-        if isinstance(target, types.FunctionType) and not _is_numpy(target) and target not in ARRAY_CALLS:
+        known = _hashable(target) and (target in ARRAY_CALLS or target in COMPOSITES)
+        if isinstance(target, types.FunctionType) and not known and not _is_numpy(target):
             return self._call_function(target, node)
         handler = (_HANDLERS.get(target) or ARRAY_CALLS.get(target)) if _hashable(target) else None
         if handler is not None:
@@ -674,13 +745,42 @@ class Expressions(Indexing):
             return self._scalar_call(SCALAR_CALLS[target], node)
         if _hashable(target) and target in ALLOCATORS:
             return self._allocate(target, node)
+        if _hashable(target) and target in COMPOSITES:
+            return self._call_function(COMPOSITES[target], node)
+        if _hashable(target) and target in _OPERATORS:
+            return self.binary(_OPERATORS[target], *(self.value(one) for one in node.args), node.lineno)
+        return self._constant_call(target, node)
+
+    def _constant_call(self, target: Any, node: ast.Call) -> Value:
+        """A NumPy function of known values, computed now: its arrays become inputs that never change."""
         name = getattr(target, "__name__", repr(target))
-        raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        module = getattr(target, "__module__", None) or ""
+        bound = getattr(
+            target, "__self__", None
+        )  # a method may answer differently each time, a random generator's does
+        pure = (
+            module.startswith("numpy")
+            and "random" not in module
+            and (bound is None or isinstance(bound, types.ModuleType))
+        )
+        if not pure or self.read_constant is None:
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        values = [_known(self.value(one)) for one in node.args]
+        if node.keywords or any(one is _UNKNOWN for one in values):
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        found = target(*values)
+        parts = found if isinstance(found, tuple) else (found,)
+        if not all(isinstance(one, np.ndarray) and one.dtype in (np.float64, np.int64) and one.ndim for one in parts):
+            raise Declined(f"`{name}` is not compiled", line=node.lineno)
+        made = [self.read_constant(one) for one in parts]
+        return Tup(made) if isinstance(found, tuple) else made[0]
 
     def _scalar_call(self, name: str, node: ast.Call) -> Value:
         values = [self.value(one) for one in node.args]
         if node.keywords:
             raise Declined(f"`{name}` with keywords", line=node.lineno)
+        if len(values) != _num_operands(name):
+            raise Declined(f"`{name}` of {len(values)} arguments", line=node.lineno)
         if any(isinstance(one, Lazy) or is_array(one) for one in values):
             return self.elementwise(
                 values, lambda *parts: self.scalar_operation(name, list(parts), node.lineno), "f", node.lineno
@@ -689,14 +789,21 @@ class Expressions(Indexing):
 
     def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
         """A named function of numbers."""
+        if name in _INT_RESULTS and all(self.scalar(one, line).type != "f" for one in values):
+            raise Declined("a NumPy function of ints alone", line=line)
         args = [self.as_float(one, line) for one in values]
-        if name in ("npmax", "npmin"):  # ties share
-            first, second = ("fgt", "flt") if name == "npmax" else ("flt", "fgt")
-            half = Const(0.5)
-            both = self.op("fadd", self.op("fmul", half, args[0]), self.op("fmul", half, args[1]))
-            inner = self.op("select", self.op(second, args[0], args[1]), args[1], both)
-            return self.op("select", self.op(first, args[0], args[1]), args[0], inner)
+        if name in ("npmax", "npmin"):
+            return self._extreme_of(name, *args)
         return self.op(name, *args)
+
+    def _extreme_of(self, name: str, a: Operand, b: Operand) -> Operand:
+        """np.maximum or np.minimum: NaN where either is; of equals each takes half the derivative, as on the tape."""
+        compare = "fgt" if name == "npmax" else "flt"
+        half = Const(0.5)
+        middle = self.op("fadd", self.op("fmul", half, a), self.op("fmul", half, b))
+        nan = self.op("select", self.op("fne", a, a), a, b)
+        equal = self.op("select", self.op("feq", a, b), middle, nan)
+        return self.op("select", self.op(compare, a, b), a, self.op("select", self.op(compare, b, a), b, equal))
 
     def _allocate(self, target: Any, node: ast.Call) -> Value:
         line = node.lineno
@@ -745,9 +852,11 @@ class Expressions(Indexing):
         env = self._bind(body, defaults, node)
         depth = self.frame.depth + 1
         running: Frame | None = self.frame
-        if depth > MAX_DEPTH or self._is_running(body):
-            raise Declined("recursion", line=node.lineno)
-        frame = Frame(source, env, parent, depth)
+        if self._is_running(body):
+            return self.recursive_call(body, source, parent, env, node)
+        if depth > MAX_DEPTH:
+            raise Declined("functions call one another too deep to be read in place", line=node.lineno)
+        frame = Frame(source, env, parent, depth, home=self.context)
         self.active_nodes.append(body)
         try:
             return self.run_body(frame, body)
@@ -761,6 +870,17 @@ class Expressions(Indexing):
 
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
+
+    def recursive_call(
+        self,
+        body: ast.FunctionDef | ast.Lambda,
+        source: Any,
+        parent: Frame | None,
+        env: dict[str, Value],
+        node: ast.Call,
+    ) -> Value:
+        """A call of a function that is being read; `calls` knows how."""
+        raise TypeError("Expressions is half of a Lowerer")
 
     def run_body(self, frame: Frame, node: ast.FunctionDef | ast.Lambda) -> Value:
         """The value that a function returns; statements know how."""
@@ -785,20 +905,27 @@ class Expressions(Indexing):
     # -- comprehensions and builtins ------------------------------------------------------------------------------------
 
     def _listcomp(self, node: ast.ListComp) -> Value:
-        if len(node.generators) != 1 or node.generators[0].ifs:
-            raise Declined("a comprehension with conditions or two loops", line=node.lineno)
+        if len(node.generators) != 1:
+            raise Declined("a comprehension with two loops", line=node.lineno)
+        _refuse_leaks(node)
         generator = node.generators[0]
-        found = self.iterable(generator.iter)
+        found = self._known_items(self.iterable(generator.iter))
+        if generator.ifs and not isinstance(found, list):
+            raise Declined("a comprehension with conditions over something of unknown length", line=node.lineno)
         with_names = dict(self.frame.env)
         if isinstance(found, list):
             items: list[Value] = []
             for item in found:
                 self.assign(generator.target, item)
-                items.append(self.value(node.elt))
+                tests = [self.truth(one) for one in generator.ifs]
+                if not all(isinstance(one, Const) for one in tests):
+                    raise Declined("a comprehension with computed conditions", line=node.lineno)
+                if all(one.value for one in tests if isinstance(one, Const)):
+                    items.append(self.kept(node.elt))
             self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
-            return Tup(items)
+            return Tup(items, is_list=True)
         trips, item = found
-        dst = self.fresh("list", Arr("f", 1))
+        dst = self.fresh("list", Arr("f", 1, is_list=True))
         self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
 
         def body(counter: Ref) -> None:
@@ -808,6 +935,13 @@ class Expressions(Indexing):
         self.counted(trips, body, node.lineno)
         self.frame.env = with_names
         return dst
+
+    @staticmethod
+    def _known_items(found: Any) -> Any:
+        """The rounds of a short range as items."""
+        if isinstance(found, tuple) and isinstance(found[0], Const) and found[0].value <= MAX_KNOWN_ROUNDS:
+            return [found[1](Const(place)) for place in range(int(found[0].value))]
+        return found
 
     def _float_item(self, value: Value, line: int) -> Operand:
         found = self.scalar(value, line)
@@ -826,6 +960,7 @@ class Expressions(Indexing):
             body=[ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), ast.Name("$item", ast.Load()))],
         )  # fmt: skip
         if isinstance(node, ast.GeneratorExp | ast.ListComp):
+            _refuse_leaks(node)
             if len(node.generators) != 1:
                 raise Declined("a generator with two loops", line=line)
             generator = node.generators[0]
@@ -849,8 +984,39 @@ class Expressions(Indexing):
         raise TypeError("Expressions is half of a Lowerer")
 
 
+_INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npmax", "npmin"}
+"""what NumPy computes in 64-bit ints where all operands are ints"""
+
+
+def _num_operands(name: str) -> int:
+    return 2 if name in ("npmax", "npmin") else len(DERIVATIVES.get(name, "a"))
+
+
+def _refuse_leaks(node: ast.expr) -> None:
+    """`:=` binds a name outside of its comprehension, and a lambda keeps the comprehension's own names."""
+    if any(isinstance(one, ast.NamedExpr | ast.Lambda) for one in ast.walk(node)):
+        raise Declined("`:=` or `lambda` within a comprehension", line=node.lineno)
+
+
 def _simple(node: ast.expr) -> bool:
     return isinstance(node, ast.Name | ast.Constant | ast.Attribute)
+
+
+_UNKNOWN: Any = object()
+_OPERATORS: dict[Any, ast.operator] = {
+    operator.add: ast.Add(), operator.sub: ast.Sub(), operator.mul: ast.Mult(), operator.truediv: ast.Div(),
+    operator.floordiv: ast.FloorDiv(), operator.mod: ast.Mod(), operator.pow: ast.Pow(),
+}  # fmt: skip
+
+
+def _known(value: Value) -> Any:
+    """The Python value that a value stands for, where it does not depend on the call."""
+    if isinstance(value, Const | Static):
+        return value.value
+    if isinstance(value, Tup):
+        parts = tuple(map(_known, value.items))
+        return _UNKNOWN if any(one is _UNKNOWN for one in parts) else parts
+    return _UNKNOWN
 
 
 def _hashable(value: Any) -> bool:
@@ -862,7 +1028,7 @@ def _hashable(value: Any) -> bool:
 
 
 def _is_numpy(function: types.FunctionType) -> bool:
-    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy", "math", "functools", "itertools")
+    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy")
 
 
 def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:
@@ -883,10 +1049,19 @@ def _fold(name: str, args: tuple[Operand, ...]) -> Const | None:
     return Const(found) if not isinstance(found, int) or -(2**63) <= found < 2**63 else None
 
 
+def _exact_float(number: int) -> float:
+    found = float(number)
+    if int(found) != number:
+        raise ArithmeticError
+    return found
+
+
 _FOLDS: dict[str, Callable[..., Any]] = {
     "fadd": lambda a, b: a + b, "fsub": lambda a, b: a - b, "fmul": lambda a, b: a * b, "fdiv": lambda a, b: a / b,
     "iadd": lambda a, b: a + b, "isub": lambda a, b: a - b, "imul": lambda a, b: a * b, "fneg": lambda a: -a, "ineg": lambda a: -a,
-    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": float, "btoi": int, "not": lambda a: not a,
+    "imod": lambda a, b: a % b, "ifloordiv": lambda a, b: a // b, "itof": _exact_float, "btoi": int, "not": lambda a: not a,
+    "iand": lambda a, b: a & b, "ior": lambda a, b: a | b, "ixor": lambda a, b: a ^ b, "ishr": lambda a, b: a >> b,
+    "ishl": lambda a, b: a << b if b < 64 else 2**64, "xor": lambda a, b: a ^ b,
     "and": lambda a, b: a and b, "or": lambda a, b: a or b, "imax": max, "imin": min, "fpow": math.pow, "sqrt": math.sqrt,
     "log": math.log, "exp": math.exp,
     **{f"{kind}lt": lambda a, b: a < b for kind in "fi"}, **{f"{kind}le": lambda a, b: a <= b for kind in "fi"},
@@ -956,7 +1131,8 @@ def _sum(self: Expressions, node: ast.Call) -> Value:
 def _sequence(self: Expressions, node: ast.Call) -> Value:
     value = self.value(node.args[0]) if node.args else Tup([])
     if isinstance(value, Tup):
-        return Tup(list(value.items))
+        function = self.value(node.func)
+        return Tup(list(value.items), is_list=isinstance(function, Static) and function.value is list)
     raise Declined("`list` or `tuple` of something else than a tuple", line=node.lineno)
 
 

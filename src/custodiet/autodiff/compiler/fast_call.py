@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import struct
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,11 +33,12 @@ def make_fast_call(compiled: Any, args: Sequence[Any], single: bool) -> Callable
 
     Returns:
         None where this signature has no short way: nested arguments, values read from outside, arguments that are
-        written, several results.
+        written, several results, recursion.
     """
     params: list[Ref] = compiled.program.params
     plain = all(type(one) in (float, int, bool) or isinstance(one, np.ndarray) for one in args)
-    if not plain or compiled.free or compiled.writes or len(params) != len(args) or len(compiled.program.results) != 1:
+    special = compiled.free or compiled.writes or compiled.program.callees
+    if not plain or special or len(params) != len(args) or len(compiled.program.results) != 1:
         return None
     if len(set(compiled.argnums)) != len(compiled.argnums):
         return None
@@ -66,7 +69,9 @@ def make_fast_call(compiled: Any, args: Sequence[Any], single: bool) -> Callable
         *[f"    if {one}: return None" for one in _static_checks(compiled)],
         *[f"    s{place} = zeros(x{place}.shape)" for place, has in enumerate(shadows) if has],
         "    out = Out()",
-        f"    if native(pack({', '.join([*words, *map(repr, compiled.seeds)])}), out): return None",
+        f"    try: packed = pack({', '.join([*words, *map(repr, compiled.seeds)])})",
+        "    except PackError: return None",  # an int of more than 64 bits
+        "    if native(packed, out): return None",
         *entered,
         f"    return out[0], {answer}",
     ]
@@ -103,7 +108,9 @@ def _static_checks(compiled: Any) -> list[str]:
     """What must still mean what it meant; each is true where it does not."""
     found = []
     for place, (function, name, value) in enumerate(compiled.statics):
-        if name in function.__code__.co_freevars:
+        if not isinstance(function, types.FunctionType):
+            found.append(f"getattr(owner{place}, {name!r}, None) is not value{place}")
+        elif name in function.__code__.co_freevars:
             found.append(f"cell{place}.cell_contents is not value{place}")
         elif name in function.__globals__:
             found.append(f"globals{place}.get({name!r}) is not value{place}")
@@ -122,11 +129,16 @@ def _scope(compiled: Any) -> dict[str, Any]:
         "zeros": np.zeros,
         "Out": out_type,
         "pack": compiled.pack,
+        "PackError": struct.error,
         "native": compiled.native.call,
         "ints": (ctypes.c_int64 * out_type._length_).from_buffer,
     }
     for place, (function, name, value) in enumerate(compiled.statics):
-        scope[f"globals{place}"], scope[f"value{place}"] = function.__globals__, value
+        scope[f"value{place}"] = value
+        if not isinstance(function, types.FunctionType):
+            scope[f"owner{place}"] = function
+            continue
+        scope[f"globals{place}"] = function.__globals__
         if name in function.__code__.co_freevars:
             scope[f"cell{place}"] = function.__closure__[function.__code__.co_freevars.index(name)]
     return scope

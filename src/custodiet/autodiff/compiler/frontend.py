@@ -58,6 +58,8 @@ def source_of(function: Callable[..., Any]) -> Source:
     if not isinstance(function, types.FunctionType):
         raise Declined(f"{getattr(function, '__name__', function)!r} is no plain Python function")
     code = function.__code__
+    if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        raise Declined("it is a generator or a coroutine", line=code.co_firstlineno, file=code.co_filename)
     found = _SOURCES.get(code)
     if found is None:
         try:
@@ -136,12 +138,17 @@ def _same_lambda(node: ast.Lambda, code: types.CodeType) -> bool:
     return constants == theirs and names == set(code.co_names) | set(code.co_freevars)
 
 
-def free_value(function: types.FunctionType, name: str) -> Any:
-    """What a free name of a function means at this moment.
+def free_value(function: Any, name: Any) -> Any:
+    """What a free name of a function, or an attribute of another object, means now; without either it is a constant itself.
 
     Raises:
         KeyError: nothing.
+        AttributeError: the object has no such attribute.
     """
+    if function is None:
+        return name
+    if not isinstance(function, types.FunctionType):
+        return getattr(function, name)
     if name in function.__code__.co_freevars and function.__closure__ is not None:
         cell = function.__closure__[function.__code__.co_freevars.index(name)]
         try:

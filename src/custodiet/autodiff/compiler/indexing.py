@@ -60,6 +60,8 @@ class Indexing(ArrayExpressions):
         parts = self._parts(node)
         if self._is_plain(parts, owner):
             return self._plain(owner, parts, line)
+        if isinstance(owner.type, Arr) and owner.type.is_list:
+            raise Declined("a slice of a list, which is a copy", line=line)
         region = self._region(owner, parts, line)
 
         def element(index: Index) -> Operand:
@@ -109,6 +111,8 @@ class Indexing(ArrayExpressions):
         if not isinstance(kind, Arr):
             raise Declined("a subscript of a number", line=line)
         if isinstance(parts[0], ast.Slice):
+            if kind.is_list:
+                raise Declined("a slice of a list, which is a copy", line=line)
             start, count, _ = self._bounds(parts[0], self.dim(owner, 0), line)
             dst = self.fresh("slice", kind)
             self.emit(View(dst, owner, low=start, high=self.op("iadd", start, count), line=line))
@@ -247,6 +251,8 @@ class Indexing(ArrayExpressions):
         owner = self.value(node.value)
         if isinstance(owner, Lazy):
             raise Declined("what is written is a copy here, and a view in NumPy", line=node.lineno)
+        if is_array(owner) and owner.type.is_list and isinstance(node.slice, ast.Slice):
+            raise Declined("a slice of a list is written", line=node.lineno)
         if not is_array(owner):
             raise Declined("an element of something else than an array is written", line=node.lineno)
         return owner

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "ARR_I", "ARR_F", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop", "MatMul", "Op",
-    "Operand", "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd", "Stmt", "Store", "Type", "Update", "View",
-    "place_key", "uses",
+    "ARR_F", "ARR_I", "Accumulate", "Alloc", "Arr", "Block", "Call", "Const", "Copy", "Dim", "If", "Load", "Loop",
+    "MatMul", "Op", "Operand", "Program", "Ref", "Require", "Restore", "ReverseLoop", "Save", "Set", "ShadowAdd",
+    "Stmt", "Store", "Type", "Update", "View", "place_key", "uses",
 ]  # fmt: skip
 
 Scalar = Literal["f", "i", "b"]
@@ -22,10 +22,11 @@ Scalar = Literal["f", "i", "b"]
 
 @dataclass(frozen=True)
 class Arr:
-    """A C-contiguous array in memory."""
+    """A C-contiguous array in memory, or a Python list of numbers: its slices are copies, and + joins."""
 
     dtype: Literal["f", "i"]
     ndim: int
+    is_list: bool = False
 
 
 Type = Scalar | Arr
@@ -40,11 +41,17 @@ class Ref:
     type: Type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Const:
     """A number that is known."""
 
     value: float | int | bool
+
+    def __eq__(self, other: object) -> bool:  # 1 is not 1.0 here, 0.0 not -0.0
+        return isinstance(other, Const) and self.type == other.type and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
     @property
     def type(self) -> Type:
@@ -211,6 +218,10 @@ class Call(Stmt):
     seeds: tuple[Operand, ...] = ()
     """reverse only: adjoints of the results; `dsts` then take the adjoints of the float arguments"""
     line: int = 0
+    back: bool = False
+    """the reverse sweep of an earlier call, whose record `args` names; forward, the record is the last of `dsts`"""
+    depth: int = 1
+    """how many of CPython's frames it stands for"""
 
 
 @dataclass

@@ -5,7 +5,9 @@ domain error, an int beyond 64 bits, an index out of bounds) the forward sweep r
 caller runs the program in CPython instead, which raises what it raises.
 
 ABI: ``i64 name(ptr in, ptr out)``, both arrays of 8-byte slots. In: per float, int or bool one slot; per array data pointer,
-pointer of the adjoint (or null), lengths. Then the seeds. Out: results, the float gradients, the bits of the blocks that were entered. Returned: 0, or 1 for a trap.
+pointer of the adjoint (or null), lengths. Then the seeds; where functions call one another (`llvm_calls`) also CPython's recursion
+limit and how many bytes of the stack may be used. Out: results, the float gradients, the bits of the blocks that were entered. Returned:
+0, or 1 for a trap, or 2 for more stack.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from custodiet.autodiff.compiler.ir import (
     Alloc,
     Arr,
     Block,
+    Call,
     Const,
     Copy,
     Dim,
@@ -42,8 +45,17 @@ from custodiet.autodiff.compiler.ir import (
     Update,
     View,
 )
+from custodiet.autodiff.compiler.llvm_calls import (
+    CHUNKS,
+    CONTEXT_WORDS,
+    FLOOR,
+    REACHED,
+    RUNTIME,
+    FunctionEmitter,
+    emit_call,
+)
 
-__all__ = ["BITS", "num_slots", "to_llvm"]
+__all__ = ["BITS", "LLVM_TYPE", "Emitter", "num_slots", "to_llvm"]
 
 LLVM_TYPE = {"f": "double", "i": "i64", "b": "i1"}
 INTRINSICS = ("sin", "cos", "exp", "exp2", "log", "log2", "log10", "sqrt", "fabs", "floor", "ceil")
@@ -57,6 +69,8 @@ TRAPS_IF_NOT_FINITE = {
     "exp", "exp2", "expm1", "sinh", "cosh", "tan", "asin", "acos", "acosh", "atanh", "fpow", "lgamma", "log1p", "sin", "cos", "hypot",
 }  # fmt: skip
 EXACT_INT = 2**53
+LONG = 2**32
+"""rounds of a loop that CPython has to start: it may raise early, which the flag would tell only at the end"""
 BITS = 62
 """blocks per word of those that were entered"""
 PRELUDE = """
@@ -69,7 +83,9 @@ declare {i64, i1} @llvm.ssub.with.overflow.i64(i64, i64)
 declare {i64, i1} @llvm.smul.with.overflow.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.umin.i64(i64, i64)
 declare double @llvm.pow.f64(double, double)
+declare double @custodiet_digamma(double)
 declare double @llvm.copysign.f64(double, double)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
@@ -110,7 +126,8 @@ work:
   store double %beta, ptr %beta_at
   %fa = select i1 %ta, ptr @flag_t, ptr @flag_n
   %fb = select i1 %tb, ptr @flag_t, ptr @flag_n
-  call void @custodiet_dgemm(ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
+  call void @custodiet_dgemm(
+    ptr %fb, ptr %fa, ptr %pn, ptr %pm, ptr %pk, ptr %scale, ptr %b, ptr %pb, ptr %a, ptr %pa, ptr %beta_at, ptr %c, ptr %pn)
   br label %none
 none:
   ret void
@@ -131,11 +148,13 @@ def to_llvm(name: str, program: Program, reverse: Reversed | None) -> tuple[str,
     Raises:
         Declined: a result is no number, or a statement has no native form.
     """
-    emitter = _Emitter(name, program, reverse)
+    emitter = Emitter(name, program, reverse)
     return emitter.module(), emitter.block_lines
 
 
-class _Emitter:
+class Emitter:
+    """Writes one function; `llvm_tangent` adds tangents to what it writes."""
+
     def __init__(self, name: str, program: Program, reverse: Reversed | None) -> None:
         self.name, self.program, self.reverse = name, program, reverse
         self.lines: list[str] = []
@@ -145,22 +164,41 @@ class _Emitter:
         self.quiet = False
         self.loops: list[Loop] = [stmt for stmt in walk(program.body) if isinstance(stmt, Loop)]
         self.block_lines: list[int] = []
-        self.uses_gemm = False
+        self.gemms: list[int] = []
+        """lines of matrix products, those of callees included"""
+        self.context = "%ctx" if program.callees else ""
+        self.is_callee = False
 
     # -- text ---------------------------------------------------------------------------------------------------------
 
     def module(self) -> str:
         """All of it."""
+        functions = [text for name in self.program.callees for text in self._functions(name)]
         self._body()
         slots = [f"  %{slot} = alloca {kind}" for slot, kind in self.slots.items()]
+        if self.context:
+            size = CONTEXT_WORDS + len(self.block_lines) // BITS + 1
+            slots.append(f"  %ctx = alloca [{size} x i64], align 16")
+            slots.append(f"  call void @llvm.memset.p0.i64(ptr %ctx, i8 0, i64 {8 * size}, i1 false)")
         slots += [f"  store i64 0, ptr %entered{word}" for word in range(-(-len(self.block_lines) // BITS))]
         declares = [f"declare double @llvm.{one}.f64(double)" for one in INTRINSICS]
         declares += [f"declare double @{one}(double)" for one in LIBM]
         declares += [f"declare double @{one}(double, double)" for one in LIBM_BINARY]
         head = f"define i64 @{self.name}(ptr noalias %in, ptr noalias %out) {{\nentry:"
-        if self.uses_gemm:
+        runtime = [RUNTIME, *functions] if self.context else []
+        if self.gemms:
             declares.append(GEMM)
-        return "\n".join([PRELUDE, *declares, head, *slots, *self.lines, "}", ""])
+        return "\n".join([PRELUDE, *declares, *runtime, head, *slots, *self.lines, "}", ""])
+
+    def _functions(self, name: str) -> Iterator[str]:
+        """Forward and reverse function of a callee; its basic blocks are numbered on with the others."""
+        reverse = None if self.reverse is None else self.reverse.callees[name]
+        for back in (False, True):
+            inner = type(self)(name, self.program.callees[name], reverse)
+            inner.block_lines, inner.context, inner.is_callee = self.block_lines, self.context, True
+            inner.gemms = self.gemms
+            function = FunctionEmitter(inner)
+            yield function.backward() if back else function.forward()
 
     def put(self, text: str) -> None:
         """One instruction."""
@@ -249,23 +287,29 @@ class _Emitter:
             return
         word, bit = divmod(len(self.block_lines), BITS)
         self.block_lines.append(line)
-        slot = self.slot(f"entered{word}", "i64")
+        slot = self._at("%ctx", CONTEXT_WORDS + word) if self.is_callee else self.slot(f"entered{word}", "i64")
         before = self.new(f"load i64, ptr {slot}")
         self.put(f"store i64 {self.new(f'or i64 {before}, {1 << bit}')}, ptr {slot}")
 
     # -- the function -------------------------------------------------------------------------------------------------
 
-    def _body(self) -> None:
+    def begin(self) -> None:
+        """Start values of the slots that are none of the program's."""
         self.put(f"store i1 false, ptr {self.slot('trap', 'i1')}")
-        self.put(f"store ptr null, ptr {self.slot('arena', 'ptr')}")
         for loop in self.loops:
             if loop.frame:
                 self.put(f"store ptr null, ptr {self.slot(f'{loop.name}.base', 'ptr')}")
                 self.put(f"store i64 0, ptr {self.slot(f'{loop.name}.top', 'i64')}")
                 self.put(f"store i64 0, ptr {self.slot(f'{loop.name}.room', 'i64')}")
+
+    def _body(self) -> None:
+        self.begin()
+        self.put(f"store ptr null, ptr {self.slot('arena', 'ptr')}")
         place = 0
         for ref in self.program.params:
             place = self._read_argument(ref, place)
+        if self.context:
+            self._limits(place + (0 if self.reverse is None else len(self.reverse.seeds)))
         self.block(self.program.body)
         trapped = self.new(f"load i1, ptr {self.slot('trap', 'i1')}")
         self.leave_if(trapped)
@@ -287,15 +331,33 @@ class _Emitter:
                     self._write(at, gradient)
                     at += 1
         for word in range(-(-len(self.block_lines) // BITS)):
-            self.put(f"store i64 {self.new(f'load i64, ptr %entered{word}')}, ptr {self._at('%out', at + word)}")
+            bits = self.new(f"load i64, ptr {self.slot(f'entered{word}', 'i64')}")
+            if self.context:
+                theirs = self.new(f"load i64, ptr {self._at('%ctx', CONTEXT_WORDS + word)}")
+                bits = self.new(f"or i64 {bits}, {theirs}")
+            self.put(f"store i64 {bits}, ptr {self._at('%out', at + word)}")
         self.lines += ["  br label %good", "bail:", "  br label %done", "good:", "  br label %done"]
         self.start("done")
         code = self.new("phi i64 [1, %bail], [0, %good]")
+        if self.context:  # 2 where the stack was too small
+            reached, chunks = self._at("%ctx", REACHED), self._at("%ctx", CHUNKS)
+            code = self.new(f"add i64 {code}, {self.new(f'load i64, ptr {reached}')}")
+            self.put(f"store ptr {self.new(f'load ptr, ptr {chunks}')}, ptr %arena")
         self._free_all()
         self.put(f"ret i64 {code}")
 
+    def _limits(self, place: int) -> None:
+        """CPython's recursion limit, and the lowest address of the stack that may be used."""
+        left = self.new(f"load i64, ptr {self._at('%in', place)}")
+        self.put(f"store i64 {left}, ptr {self.slot('calls.left', 'i64')}")
+        here = self.new("ptrtoint ptr %ctx to i64")
+        size = self.new(f"load i64, ptr {self._at('%in', place + 1)}")
+        self.put(f"store i64 {self.new(f'sub i64 {here}, {size}')}, ptr {self._at('%ctx', FLOOR)}")
+
     def _at(self, base: str, place: int | str) -> str:
         return self.new(f"getelementptr i64, ptr {base}, i64 {place}")
+
+    at = _at
 
     def _read_argument(self, ref: Ref, place: int) -> int:
         for slot, kind in self.parts(ref):
@@ -344,6 +406,9 @@ class _Emitter:
     def _do_accumulate(self, stmt: Accumulate) -> None:
         self.set(stmt.dst, self.new(f"fadd double {self.get(stmt.dst)}, {self.get(stmt.src)}"))
 
+    def _do_call(self, stmt: Call) -> None:
+        emit_call(self, stmt)
+
     def _do_copy(self, stmt: Copy) -> None:
         self._copy(stmt.dst, stmt.src)
 
@@ -374,18 +439,28 @@ class _Emitter:
         for axis, length in enumerate(lengths):
             self.leave_if(self.new(f"icmp slt i64 {length}, 0"))
             self.put(f"store i64 {length}, ptr {self.part(stmt.dst, str(axis))}")
-            total = self.new(f"mul i64 {total}, {length}")
+            pair = self.new(f"call {{i64, i1}} @llvm.smul.with.overflow.i64(i64 {total}, i64 {length})")
+            self.leave_if(self.new(f"extractvalue {{i64, i1}} {pair}, 1"))
+            total = self.new(f"extractvalue {{i64, i1}} {pair}, 0")
         data = self._new_memory(total, blank=stmt.blank)
         self.put(f"store ptr {data}, ptr {self.part(stmt.dst, 'p')}")
-        shadow = "null"
-        if self.reverse is not None and stmt.dst.name in self.reverse.active:
-            shadow = self._new_memory(total)
-        self.put(f"store ptr {shadow}, ptr {self.part(stmt.dst, 's')}")
+        self.put(f"store ptr {self._shadow_memory(stmt.dst, total)}, ptr {self.part(stmt.dst, 's')}")
         if stmt.fill != Const(0.0):
             self._fill(data, total, self.get(stmt.fill))
 
+    def _shadow_memory(self, arr: Ref, num: str) -> str:
+        """What lies beside the `num` elements of a new array."""
+        wanted = self.reverse is not None and arr.name in self.reverse.active
+        return self._new_memory(num) if wanted else "null"
+
+    def _scaled(self, arr: Ref, what: str, offset: str) -> str:
+        """How far apart elements that are `offset` apart lie in a part of an array."""
+        return offset
+
     def _new_memory(self, num: str, *, blank: bool = False) -> str:
         """Memory for `num` doubles, linked into the arena; zeroed unless `blank`."""
+        if self.context:
+            return self.new_words(num)
         words = self.new(f"add i64 {num}, 2")
         if blank:
             memory = self.new(f"call ptr @malloc(i64 {self.new(f'shl i64 {words}, 3')})")
@@ -395,6 +470,12 @@ class _Emitter:
         self.put(f"store ptr {self.new('load ptr, ptr %arena')}, ptr {memory}")
         self.put(f"store ptr {memory}, ptr %arena")
         return self._at(memory, 2)
+
+    def new_words(self, num: str) -> str:
+        """Zeroed memory of the arena that functions share."""
+        memory = self.new(f"call ptr @arena(ptr %ctx, i64 {num})")
+        self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
+        return memory
 
     def _fill(self, data: str, num: str, value: str) -> None:
         head, body, end = (self.fresh_label(one) for one in ("fill", "fillbody", "filled"))
@@ -474,7 +555,7 @@ class _Emitter:
         flags = f"i1 {str(stmt.transpose_a).lower()}, i1 {str(stmt.transpose_b).lower()}"
         pointers = ", ".join(f"ptr {one}" for one in data)
         self.put(f"call void @custodiet_gemm({flags}, {arguments}, double {beta}, {pointers})")
-        self.uses_gemm = True
+        self.gemms.append(stmt.line)
 
     def _do_view(self, stmt: View) -> None:
         kind = stmt.arr.type
@@ -499,7 +580,9 @@ class _Emitter:
         offset = self.new(f"mul nsw i64 {at}, {row}")
         for what in "ps":
             base = self.new(f"load ptr, ptr {self.part(stmt.arr, what)}")
-            self.put(f"store ptr {self._at(base, offset)}, ptr {self.part(stmt.dst, what)}")
+            self.put(
+                f"store ptr {self._at(base, self._scaled(stmt.arr, what, offset))}, ptr {self.part(stmt.dst, what)}"
+            )
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -511,8 +594,11 @@ class _Emitter:
             else:
                 self.set(header.var, self.get(header.init))
         trips = None if stmt.trips is None else self.get(stmt.trips)
-        if trips is not None and stmt.frame:
-            self._reserve(stmt, trips)
+        at_once = trips is not None and stmt.stop is None  # a loop that may end early takes room as it goes
+        if at_once:
+            self.leave_if(self.new(f"icmp sgt i64 {trips}, {LONG}"))
+            if stmt.frame:
+                self._reserve(stmt, trips or "0")
         self.set(stmt.counter, "0")
         self.put(f"br label %{head}")
         self.start(head)
@@ -526,8 +612,10 @@ class _Emitter:
         self.put(f"br i1 {go}, label %{body}, label %{end}")
         self.start(body)
         self._entered(stmt.line)
+        if trips is not None and not at_once:
+            self.leave_if(self.new(f"load i1, ptr {self.slot('trap', 'i1')}"))
         if stmt.frame:
-            if trips is None:
+            if not at_once:
                 self._reserve(stmt, "1")
             self._push(stmt)
         self.block(stmt.body)
@@ -565,13 +653,19 @@ class _Emitter:
         grow, after = self.fresh_label("grow"), self.fresh_label("roomy")
         self.put(f"br i1 {self.new(f'icmp sgt i64 {need}, {room}')}, label %{grow}, label %{after}")
         self.start(grow)
+        self.leave_if(self.new(f"icmp sgt i64 {need}, {2**48 // max(1, self._frame_size(loop))}"))
         twice = self.new(f"shl i64 {room}, 1")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {need}, i64 {twice})")
         size = self.new(f"call i64 @llvm.smax.i64(i64 {size}, i64 16)")
-        num_bytes = self.new(f"mul i64 {size}, {8 * self._frame_size(loop)}")
         base = self.new(f"load ptr, ptr %{loop.name}.base")
-        memory = self.new(f"call ptr @realloc(ptr {base}, i64 {num_bytes})")
-        self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
+        if self.is_callee:  # frames outlive this call
+            memory = self.new_words(self.new(f"mul i64 {size}, {self._frame_size(loop)}"))
+            num_bytes = self.new(f"mul i64 {top}, {8 * self._frame_size(loop)}")
+            self.put(f"call void @llvm.memcpy.p0.p0.i64(ptr {memory}, ptr {base}, i64 {num_bytes}, i1 false)")
+        else:
+            num_bytes = self.new(f"mul i64 {size}, {8 * self._frame_size(loop)}")
+            memory = self.new(f"call ptr @realloc(ptr {base}, i64 {num_bytes})")
+            self.leave_if(self.new(f"icmp eq ptr {memory}, null"))
         self.put(f"store ptr {memory}, ptr %{loop.name}.base")
         self.put(f"store i64 {size}, ptr %{loop.name}.room")
         self.put(f"br label %{after}")
@@ -643,6 +737,10 @@ class _Emitter:
         special = getattr(self, f"_op_{op}", None)
         if special is not None:
             return special(*args)
+        if op == "digamma":
+            return self.new(f"call double @custodiet_digamma(double {args[0]})")
+        if op in ("iand", "ior", "ixor"):
+            return self.new(f"{op[1:]} i64 {args[0]}, {args[1]}")
         if op in ("copy", "still"):
             return args[0]
         if op == "fadd_r":  # NumPy's own sums are not in order either
@@ -709,6 +807,13 @@ class _Emitter:
     def _op_square(self, a: str) -> str:
         return self.new(f"fmul double {a}, {a}")
 
+    def _op_pow2(self, a: str) -> str:
+        """``a ** 2``, an OverflowError where it leaves the floats."""
+        value = self.new(f"fmul double {a}, {a}")
+        if not self.quiet:
+            self.trap_if(self.new(f"fcmp oeq double {value}, {self.literal(Const(math.inf))}"))
+        return value
+
     def _op_ineg(self, a: str) -> str:
         return self._overflowing("isub", ["0", a])
 
@@ -720,6 +825,31 @@ class _Emitter:
 
     def _op_or(self, a: str, b: str) -> str:
         return self.new(f"or i1 {a}, {b}")
+
+    def _op_xor(self, a: str, b: str) -> str:
+        return self.new(f"xor i1 {a}, {b}")
+
+    def _op_iand(self, a: str, b: str) -> str:
+        return self.new(f"and i64 {a}, {b}")
+
+    def _op_ior(self, a: str, b: str) -> str:
+        return self.new(f"or i64 {a}, {b}")
+
+    def _op_ixor(self, a: str, b: str) -> str:
+        return self.new(f"xor i64 {a}, {b}")
+
+    def _op_ishr(self, a: str, b: str) -> str:
+        self.trap_if(self.new(f"icmp slt i64 {b}, 0"))
+        return self.new(f"ashr i64 {a}, {self.new(f'call i64 @llvm.umin.i64(i64 {b}, i64 63)')}")
+
+    def _op_ishl(self, a: str, b: str) -> str:
+        """Beyond 63 places, or where bits are lost, CPython goes on with a longer int."""
+        self.trap_if(self.new(f"icmp ugt i64 {b}, 63"))
+        places = self.new(f"call i64 @llvm.umin.i64(i64 {b}, i64 63)")
+        moved = self.new(f"shl i64 {a}, {places}")
+        back = self.new(f"ashr i64 {moved}, {places}")
+        self.trap_if(self.new(f"icmp ne i64 {back}, {a}"))
+        return moved
 
     def _op_btoi(self, a: str) -> str:
         return self.new(f"zext i1 {a} to i64")
@@ -734,6 +864,20 @@ class _Emitter:
         good = self.new(f"fcmp olt double {size}, {self.literal(Const(9.0e18))}")
         self.leave_if(self.new(f"xor i1 {good}, true"))
         return self.new(f"fptosi double {a} to i64")
+
+    def _shift_count(self, b: str) -> str:
+        bad = self.new(f"icmp ugt i64 {b}, 63")  # CPython's ints are longer, or it raises
+        self.trap_if(bad)
+        return self.new(f"select i1 {bad}, i64 0, i64 {b}")
+
+    def _op_ishr(self, a: str, b: str) -> str:
+        return self.new(f"ashr i64 {a}, {self._shift_count(b)}")
+
+    def _op_ishl(self, a: str, b: str) -> str:
+        count = self._shift_count(b)
+        found = self.new(f"shl i64 {a}, {count}")
+        self.trap_if(self.new(f"icmp ne i64 {self.new(f'ashr i64 {found}, {count}')}, {a}"))
+        return found
 
     def _op_imax(self, a: str, b: str) -> str:
         return self.new(f"call i64 @llvm.smax.i64(i64 {a}, i64 {b})")
@@ -777,13 +921,23 @@ class _Emitter:
         return self.new(f"select i1 {is_zero}, double {signed}, double {moved}")
 
     def _op_ffloordiv(self, a: str, b: str) -> str:
-        rest = self._op_fmod(a, b)
+        """As CPython's float_divmod, which does not correct the remainder before it divides."""
+        zero, one = self.literal(Const(0.0)), self.literal(Const(1.0))
+        self.trap_if(self.new(f"fcmp oeq double {b}, {zero}"))
+        rest = self.new(f"frem double {a}, {b}")
         quotient = self.new(f"fdiv double {self.new(f'fsub double {a}, {rest}')}, {b}")
+        differ = self.new(
+            f"xor i1 {self.new(f'fcmp olt double {rest}, {zero}')}, {self.new(f'fcmp olt double {b}, {zero}')}"
+        )
+        differ = self.new(f"and i1 {differ}, {self.new(f'fcmp une double {rest}, {zero}')}")
+        quotient = self.new(
+            f"select i1 {differ}, double {self.new(f'fsub double {quotient}, {one}')}, double {quotient}"
+        )
         floor = self.new(f"call double @llvm.floor.f64(double {quotient})")
         far = self.new(f"fcmp ogt double {self.new(f'fsub double {quotient}, {floor}')}, {self.literal(Const(0.5))}")
-        return self.new(
-            f"select i1 {far}, double {self.new(f'fadd double {floor}, {self.literal(Const(1.0))}')}, double {floor}"
-        )
+        floor = self.new(f"select i1 {far}, double {self.new(f'fadd double {floor}, {one}')}, double {floor}")
+        signed = self.new(f"call double @llvm.copysign.f64(double {zero}, double {self.new(f'fdiv double {a}, {b}')})")
+        return self.new(f"select i1 {self.new(f'fcmp oeq double {quotient}, {zero}')}, double {signed}, double {floor}")
 
     def _op_fpow(self, a: str, b: str) -> str:
         return self._checked("fpow", [a, b], self.new(f"call double @llvm.pow.f64(double {a}, double {b})"))

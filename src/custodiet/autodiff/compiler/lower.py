@@ -1,15 +1,19 @@
 """From the syntax tree to typed SSA: statements. Expressions are in `expressions`.
 
 Names are renamed at every assignment; where paths meet, both assign the merged name. Types are found on the way: a loop is
-read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside.
+read again when a round turns an int into a float. Calls of the user's own functions are read in place, recursion aside (`calls`).
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable, Sequence
 
-from custodiet.autodiff.compiler.expressions import Expressions
+import numpy as np
+
+from custodiet.autodiff.compiler.adjoint import walk
+from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined, Source
 from custodiet.autodiff.compiler.ir import (
     Arr,
@@ -24,12 +28,14 @@ from custodiet.autodiff.compiler.ir import (
     Program,
     Ref,
     Require,
+    Store,
     Type,
 )
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
     Guarded,
+    Mapping,
     RangeValue,
     Static,
     Tup,
@@ -48,7 +54,7 @@ FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
 
-class Lowerer(Expressions):
+class Lowerer(Recursion):
     """Reads one function; `program` is what came out."""
 
     def lower(self, source: Source, arguments: dict[str, Value], params: list[Ref], active: list[bool]) -> Program:
@@ -71,7 +77,7 @@ class Lowerer(Expressions):
             body=self.block,
             results=leaves(value),
             active=active,
-            callees=self.callees,
+            callees=self.reachable(self.block),
             stores=self.stores,
             told=self.told,
             origins=self.origins,
@@ -91,6 +97,8 @@ class Lowerer(Expressions):
             frame.env[RETURN], frame.env[DONE] = Static(None), FALSE
             self.sequence(node.body)
             done = frame.env[DONE]
+            if frame.env[RETURN] == Static(None):
+                return Static(None)
             if isinstance(done, Ref):  # each path has returned, or CPython would hand back None
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
@@ -171,6 +179,49 @@ class Lowerer(Expressions):
         if not isinstance(node.value, ast.Constant):
             self.value(node.value)
 
+    def _do_With(self, node: ast.With) -> None:
+        """`contextlib.suppress` and `np.errstate`: what they catch is a trap here, and CPython's business then."""
+        for one in node.items:
+            call = one.context_expr
+            found = self.value(call.func) if isinstance(call, ast.Call) else None
+            known = isinstance(found, Static) and found.value in (contextlib.suppress, np.errstate)
+            if not known or one.optional_vars is not None:
+                raise Declined("a context manager", line=node.lineno)
+        self.sequence(node.body)
+
+    def _do_Try(self, node: ast.Try) -> None:
+        """What is tried, as if it went well: an error is a trap, and CPython handles it."""
+        self.sequence([*node.body, *node.orelse])
+        self.sequence(node.finalbody)
+
+    def _do_Match(self, node: ast.Match) -> None:
+        """Values against literals, as a chain of comparisons."""
+        self.frame.env["$subject"] = self.kept(node.subject)
+        chain: list[ast.stmt] = []
+        for case in reversed(node.cases):
+            test = self._pattern(case.pattern)
+            if case.guard is not None or test is None:
+                raise Declined("a pattern that is no literal", line=node.lineno)
+            chain = [ast.copy_location(ast.If(test=test, body=case.body, orelse=chain), node)]
+        for one in chain:
+            ast.fix_missing_locations(one)
+        self.sequence(chain)
+        self.frame.env.pop("$subject", None)
+
+    def _pattern(self, pattern: ast.pattern) -> ast.expr | None:
+        if isinstance(pattern, ast.MatchValue):
+            subject = ast.Name("$subject", ast.Load())
+            found = ast.Compare(left=subject, ops=[ast.Eq()], comparators=[pattern.value])
+            return ast.copy_location(found, pattern.value)
+        if isinstance(pattern, ast.MatchOr):
+            tests = [self._pattern(one) for one in pattern.patterns]
+            if all(one is not None for one in tests):
+                return ast.copy_location(ast.BoolOp(op=ast.Or(), values=tests), pattern)  # type: ignore[arg-type]
+            return None
+        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None and pattern.name is None:
+            return ast.copy_location(ast.Constant(True), pattern)
+        return None
+
     def _do_Assert(self, node: ast.Assert) -> None:
         cond = self.truth(node.test)
         if isinstance(cond, Const) and cond.value:
@@ -188,9 +239,18 @@ class Lowerer(Expressions):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        env = self.frame.env
-        env[RETURN] = Static(None) if node.value is None else self.kept(node.value)
-        env[DONE] = TRUE
+        value: Value = Static(None) if node.value is None else self.kept(node.value)
+        self.note_return(value)
+        self._refuse_int(value, node.lineno)
+        self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
+
+    def _refuse_int(self, value: Value, line: int) -> None:
+        """What is differentiated is a float on every path, or the tape says that it is not."""
+        if self.frame.depth or self.context is not None:
+            return
+        first = value.items[0] if isinstance(value, Tup) and value.items else value
+        if isinstance(first, Ref | Const) and first.type in ("i", "b"):
+            raise Declined("an int or a bool is returned, not one float", line=line)
 
     def _do_Break(self, node: ast.Break) -> None:
         self.frame.env[BREAK] = TRUE
@@ -230,14 +290,37 @@ class Lowerer(Expressions):
                 self.told.setdefault(value.name, target.id)
         elif isinstance(target, ast.Tuple | ast.List):
             items = self.items(self.materialize(value, target.lineno), target.lineno)
-            if len(items) != len(target.elts) or any(isinstance(one, ast.Starred) for one in target.elts):
+            stars = [place for place, one in enumerate(target.elts) if isinstance(one, ast.Starred)]
+            if stars:
+                after = len(target.elts) - stars[0] - 1
+                middle = items[stars[0] : len(items) - after]
+                items = [*items[: stars[0]], Tup(middle), *items[len(items) - after :]]
+            if len(items) != len(target.elts):
                 raise Declined("a pattern of another length", line=target.lineno)
             for one, item in zip(target.elts, items, strict=True):
                 self.assign(one, item)
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, value)
         elif isinstance(target, ast.Subscript):
-            self.set_item(target, value)
+            if not self._set_key(target, value):
+                self.set_item(target, value)
         else:
             raise Declined("an attribute is assigned", line=target.lineno)
+
+    def _set_key(self, target: ast.Subscript, value: Value) -> bool:
+        """``table[key] = value`` on a dict that a name of this function stands for."""
+        if not isinstance(target.value, ast.Name) or target.value.id not in self.frame.env:
+            return False
+        table = self.frame.env[target.value.id]
+        if not isinstance(table, Mapping) or table.attributes:
+            return False
+        key = self.value(target.slice)
+        if not isinstance(key, Const | Static):
+            raise Declined("a key that is not known", line=target.lineno)
+        if sum(one is table for one in self.frame.env.values()) > 1:
+            raise Declined("a dict with two names is changed", line=target.lineno)
+        self.frame.env[target.value.id] = Mapping({**table.items, key.value: self.materialize(value, target.lineno)})
+        return True
 
     # -- branches -----------------------------------------------------------------------------------------------------
 
@@ -435,6 +518,8 @@ class Lowerer(Expressions):
             if isinstance(node, ast.While):
                 self.block = pre
                 cond = self.truth(node.test)
+                if any(isinstance(one, Store) for one in walk(pre)):
+                    raise Declined("a loop's condition writes into memory", line=node.lineno)
                 inside = {key for key in self.frame.env if key not in before}
                 if inside:
                     raise Declined("a name is assigned in a loop's condition", line=node.lineno)
@@ -468,6 +553,10 @@ class Lowerer(Expressions):
         after |= {key: value for key, value in after_env.items() if key not in before and isinstance(value, Closure)}
         for one in carried:  # what could not be carried must not be read afterwards
             if one not in headers and before[one] is not after_env.get(one):
+                if isinstance(before[one], Static | Closure | RangeValue) and before[one] != after_env.get(one):
+                    raise Declined(
+                        f"{one} is no number before the loop and another thing after a round", line=node.lineno
+                    )
                 after[one] = Undefined(f"{one} changes its kind in a loop")
         return loop, after, self._exported(only, loop)
 

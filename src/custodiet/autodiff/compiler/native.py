@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 import os
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ import llvmlite.binding as llvm
 
 from custodiet._version import __version__
 
-__all__ = ["NativeFunction", "cache_folder", "load_native"]
+__all__ = ["NativeFunction", "cache_folder", "load_native", "vector_lanes"]
 
 ENTRY = "custodiet_entry"
 SPEED_LEVEL = 3
@@ -48,7 +49,8 @@ def _target() -> Any:
         llvm.initialize_native_asmprinter()
         llvm.load_library_permanently("")  # the process itself: libm and the allocator
         _keep_freed_memory()
-        llvm.add_symbol("custodiet_dgemm", _dgemm_address())
+        llvm.add_symbol("custodiet_dgemm", _address_of("scipy.linalg.cython_blas", "dgemm"))
+        llvm.add_symbol("custodiet_digamma", _address_of("scipy.special.cython_special", "__pyx_fuse_1psi"))
         target = llvm.Target.from_default_triple()
         _STATE["cpu"] = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
         name, features = _STATE["cpu"]
@@ -69,16 +71,21 @@ def _keep_freed_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
-def _dgemm_address() -> int:
-    """The address of the dgemm that SciPy brings."""
-    from scipy.linalg import cython_blas
-
-    capsule = cython_blas.__pyx_capi__["dgemm"]
+def _address_of(module: str, name: str) -> int:
+    """The address of a C function that SciPy brings."""
+    capsule = importlib.import_module(module).__pyx_capi__[name]
     name_of = ctypes.pythonapi.PyCapsule_GetName
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return int(pointer_of(capsule, name_of(capsule)))
+
+
+def vector_lanes() -> int:
+    """Doubles in a vector register of this processor."""
+    _target()
+    features = set(_STATE["cpu"][1].split(","))
+    return 8 if "+avx512f" in features else 4 if "+avx" in features else 2
 
 
 def native_key(text: str) -> str:
@@ -98,10 +105,10 @@ def load_native(text: str, *, name: str = ENTRY) -> NativeFunction:
     with _LOCK:
         machine = _target()
         folder = cache_folder()
-        path = None if folder is None else folder / f"{native_key(text)}.o"
+        path = None if folder is None else folder / f"{native_key(text)}.code"
         code = None
-        if path is not None and path.is_file():
-            code = path.read_bytes()
+        if path is not None:
+            code = _kept(path)
         if code is None:
             code = _compile(machine, text)
             if path is not None:
@@ -136,12 +143,25 @@ def _fresh_machine() -> Any:
     return target.create_target_machine(cpu=name, features=features, opt=SPEED_LEVEL, jit=True)
 
 
+def _checksum(code: bytes) -> bytes:
+    return hashlib.blake2b(code, digest_size=16).digest()
+
+
+def _kept(path: Path) -> bytes | None:
+    """Machine code from the disk; None where it is missing, unreadable or damaged."""
+    try:
+        told = path.read_bytes()
+    except OSError:
+        return None
+    return told[16:] if told[:16] == _checksum(told[16:]) else None
+
+
 def _keep(path: Path, code: bytes) -> None:
     """Write beside and rename; a cache that cannot be written is no error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-        part.write_bytes(code)
+        part.write_bytes(_checksum(code) + code)
         part.replace(path)
     except OSError:
         return

@@ -17,7 +17,7 @@ from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Arr, Const, Loop, Operand, Ref, Store
 from custodiet.autodiff.compiler.values import Static, Tup
 
-__all__ = ["ARRAY_CALLS", "METHODS"]
+__all__ = ["ARRAY_CALLS", "METHODS", "items_to_array"]
 
 Handler = Callable[[Any, ast.Call], Any]
 Index = tuple[Operand, ...]
@@ -40,17 +40,17 @@ def _arguments(self: Any, node: ast.Call, names: tuple[str, ...]) -> dict[str, A
 def _array(self: Any, value: Any, line: int) -> Lazy:
     """An argument as an array; a tuple of numbers or of rows becomes one."""
     if isinstance(value, Tup):
-        return self.lazy(_from_items(self, value, line), line)
+        return self.lazy(items_to_array(self, value, line), line)
     if isinstance(value, Lazy) or is_array(value):
         return self.lazy(value, line)
     raise Declined("a number where an array is needed", line=line)
 
 
-def _from_items(self: Any, value: Tup, line: int) -> Ref:
+def items_to_array(self: Any, value: Tup, line: int) -> Ref:
     """An array out of numbers, or out of arrays of one shape."""
     if not value.items:
         raise Declined("an empty list", line=line)
-    items = [_from_items(self, one, line) if isinstance(one, Tup) else one for one in value.items]
+    items = [items_to_array(self, one, line) if isinstance(one, Tup) else one for one in value.items]
     if all(isinstance(one, Ref | Const) and not is_array(one) for one in items):
         ints = all(one.type in ("i", "b") for one in items)
         dst = self.new_array("array", [Const(len(items))], "i" if ints else "f", line, blank=True)
@@ -447,10 +447,45 @@ def _linspace(self: Any, node: ast.Call) -> Any:
     return Lazy([size], "f", lambda at: self.op("fadd", low, self.op("fmul", step, self.op("itof", at[0]))), cheap=True)
 
 
+def _einsum(self: Any, node: ast.Call) -> Any:
+    """Any contraction whose subscripts are spelled out, as loops."""
+    line = node.lineno
+    spelled = self.value(node.args[0])
+    if not isinstance(spelled, Static) or not isinstance(spelled.value, str) or node.keywords or "." in spelled.value:
+        raise Declined("einsum with other arguments", line=line)
+    left, _, right = spelled.value.replace(" ", "").partition("->")
+    terms = left.split(",")
+    arrays = [self.lazy(self.materialize(self.value(one), line), line) for one in node.args[1:]]
+    out = right if "->" in spelled.value else "".join(sorted(one for one in set(left) - {","} if left.count(one) == 1))
+    lengths: dict[str, Operand] = {}
+    for term, array in zip(terms, arrays, strict=True):
+        if len(term) != len(array.dims):
+            raise Declined("einsum subscripts that do not fit", line=line)
+        for letter, size in zip(term, array.dims, strict=True):
+            if letter in lengths:
+                self._same(lengths[letter], size, line)
+            lengths.setdefault(letter, size)
+    summed = [letter for letter in lengths if letter not in out]
+
+    def element(index: Index) -> Operand:
+        def step(acc: Operand, inner: Index) -> Operand:
+            at = dict(zip([*out, *summed], [*index, *inner], strict=True))
+            found: Operand | None = None
+            for term, array in zip(terms, arrays, strict=True):
+                one = self.as_float(array.element(tuple(at[letter] for letter in term)), line)
+                found = one if found is None else self.op("fmul", found, one)
+            return self.op("fadd_r", acc, found)
+
+        return self.fold([lengths[letter] for letter in summed], Const(0.0), step, line)
+
+    dims = [lengths[letter] for letter in out]
+    return Lazy(dims, "f", element) if dims else element(())
+
+
 ARRAY_CALLS: dict[Any, Handler] = {
     np.sum: reduction("sum"), np.mean: reduction("mean"), np.max: reduction("max"), np.amax: reduction("max"),
     np.min: reduction("min"), np.amin: reduction("min"), np.prod: reduction("prod"), np.var: _variance, np.linalg.norm: _norm,
-    np.dot: _dot, np.matmul: _dot, np.outer: _outer, np.where: _where, np.clip: _clip, np.arange: _arange, np.eye: _eye,
+    np.dot: _dot, np.matmul: _dot, np.outer: _outer, np.einsum: _einsum, np.where: _where, np.clip: _clip, np.arange: _arange, np.eye: _eye,
     np.tril: _triangle(True), np.triu: _triangle(False), np.triu_indices: _triangle_indices(False),
     np.tril_indices: _triangle_indices(True), np.diag: _diag, np.trace: _trace, np.concatenate: _join(False),
     np.stack: _join(True), np.diff: _diff, np.cumsum: _cumsum, np.array: _make, np.asarray: _as_array, np.copy: _copy,

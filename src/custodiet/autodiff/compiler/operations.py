@@ -11,13 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
-__all__ = ["COMPARISONS", "DERIVATIVES", "FLOAT_BINARY", "INT_BINARY", "SCALAR_CALLS", "result_type"]
+__all__ = ["BOOL_BINARY", "COMPARISONS", "DERIVATIVES", "FLOAT_BINARY", "INT_BINARY", "SCALAR_CALLS", "result_type"]
 
 FLOAT_BINARY = {
     "Add": "fadd", "Sub": "fsub", "Mult": "fmul", "Div": "fdiv", "Pow": "fpow", "Mod": "fmod", "FloorDiv": "ffloordiv",
 }  # fmt: skip
-INT_BINARY = {"Add": "iadd", "Sub": "isub", "Mult": "imul", "Mod": "imod", "FloorDiv": "ifloordiv"}
+INT_BINARY = {
+    "Add": "iadd", "Sub": "isub", "Mult": "imul", "Mod": "imod", "FloorDiv": "ifloordiv", "BitAnd": "iand", "BitOr": "ior",
+    "BitXor": "ixor", "LShift": "ishl", "RShift": "ishr",
+}  # fmt: skip
+BOOL_BINARY = {"BitAnd": "and", "BitOr": "or", "BitXor": "xor"}
 COMPARISONS = {"Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge", "Eq": "eq", "NotEq": "ne"}
 
 _UNARY = (
@@ -45,6 +50,7 @@ def _scalar_calls() -> dict[Any, str]:
         (math.fabs, "fabs"), (np.abs, "fabs"), (np.fabs, "fabs"), (np.absolute, "fabs"), (math.hypot, "hypot"), (np.hypot, "hypot"),
         (math.atan2, "atan2"), (np.arctan2, "atan2"), (math.pow, "fpow"), (np.power, "fpow"), (np.square, "square"),
         (math.copysign, "copysign"), (np.negative, "fneg"), (np.maximum, "npmax"), (np.minimum, "npmin"), (np.add, "fadd"),
+        (np.sign, "sign"), (special.gammaln, "lgamma"), (special.erf, "erf"), (special.erfc, "erfc"),
         (np.subtract, "fsub"), (np.multiply, "fmul"), (np.true_divide, "fdiv"), (np.reciprocal, "recip"),
     ):  # fmt: skip
         found[function] = name
@@ -61,15 +67,20 @@ DERIVATIVES: dict[str, tuple[str | None, ...]] = {
     "fadd": ("g", "g"),
     "fadd_r": ("g", "g"),
     "still": (None,),
+    "sign": (None,),
+    "lgamma": ("g * digamma(a)",),
     "fsub": ("g", "-g"),
     "fmul": ("g * b", "g * a"),
     "fdiv": ("g / b", "-g * (y / b)"),
     "fneg": ("-g",),
     "fpow": ("g * powd(a, b)", "g * powl(a, b, y)"),
-    "fmod": ("g", "-g * floor(a / b)"),
+    "fmod": ("g", "-g * ffloordiv(a, b)"),
     "ffloordiv": (None, None),
+    "floor": (None,),
+    "ceil": (None,),
     "fabs": ("g * sign(a)",),
     "square": ("g * (2.0 * a)",),
+    "pow2": ("g * (2.0 * a)",),
     "recip": ("-g * (y * y)",),
     "sin": ("g * cos(a)",),
     "cos": ("-g * sin(a)",),
@@ -100,17 +111,13 @@ DERIVATIVES: dict[str, tuple[str | None, ...]] = {
 }
 """Operation -> per operand the adjoint that it receives; None where the derivative is zero everywhere it exists"""
 
-_BOOLEAN = {"not", "and", "or", *(f"{kind}{name}" for kind in "fib" for name in COMPARISONS.values())}
+_BOOLEAN = {"not", "and", "or", "xor", *(f"{kind}{name}" for kind in "fib" for name in COMPARISONS.values())}
 
 
 def result_type(op: str) -> str:
     """f, i or b."""
     if op in _BOOLEAN:
         return "b"
-    if (
-        op[0] == "i"
-        and op in {"iadd", "isub", "imul", "imod", "ifloordiv", "ineg", "iabs", "imin", "imax", "iscale"}
-        or op in ("ftoi", "btoi")
-    ):
+    if op in {*INT_BINARY.values(), "ineg", "iabs", "imin", "imax", "iscale", "ftoi", "btoi"}:
         return "i"
     return "f"

@@ -29,6 +29,7 @@ class Tup:
     """A tuple (or a list that is only read) whose length is known."""
 
     items: list[Value]
+    is_list: bool = False
 
 
 @dataclass
@@ -79,7 +80,8 @@ class Closure:
     defaults: dict[str, Value] = field(default_factory=dict)
 
 
-Value = Ref | Const | Tup | Mapping | Static | RangeValue | Undefined | Guarded | Closure
+Value = Any
+"""Ref, Const, Lazy (`arrays`), Tup, Mapping, Static, RangeValue, Undefined, Guarded or Closure"""
 
 
 @dataclass
@@ -90,6 +92,8 @@ class Frame:
     env: dict[str, Value]
     parent: Frame | None = None
     depth: int = 0
+    home: Any = None
+    """the separately compiled function that it is a part of (`calls`); None for the one that was asked for"""
 
 
 def leaves(value: Value, line: int = 0) -> list[Operand]:
@@ -116,7 +120,7 @@ def rebuild(value: Value, new: list[Operand]) -> Value:
     if isinstance(value, Ref | Const):
         return new.pop(0)
     if isinstance(value, Tup):
-        return Tup([rebuild(item, new) for item in value.items])
+        return Tup([rebuild(item, new) for item in value.items], value.is_list)
     if isinstance(value, Mapping):
         return Mapping({key: rebuild(item, new) for key, item in value.items.items()}, value.attributes)
     return value

@@ -19,7 +19,7 @@ from custodiet.autodiff.rules.core import primal_of
 from custodiet.base.rng import numpy_rng
 from custodiet.errors import DifferentiationError
 
-__all__ = ["compare_values", "verify_gradient"]
+__all__ = ["close", "compare_values", "copied", "verify_gradient"]
 
 TAPE_LIMIT_S = 0.02
 """a program that takes CPython longer is not recorded: a tape of it would take a hundred times as long"""
@@ -37,7 +37,7 @@ def verify_gradient(
     value: float,
     gradients: Sequence[Any],
     where: str,
-) -> None:
+) -> bool:
     """Compare a compiled value and gradient with what CPython and the tape say.
 
     Args:
@@ -49,32 +49,50 @@ def verify_gradient(
         gradients: one per argnum.
         where: file and line of what was entered for the first time, for the error.
 
+    Returns:
+        Whether the gradient was compared: where the value is NaN or infinite there is none to compare.
+
     Raises:
         DifferentiationError: they differ.
     """
     begun = time.perf_counter()
-    expected = _value(f(*copy.deepcopy(tuple(args))), has_aux)
+    expected = _value(f(*copied(args)), has_aux)
     elapsed_s = time.perf_counter() - begun
     compare_values(value, expected, where)
+    if not math.isfinite(expected):
+        return False
     found = [leaf for one in gradients for leaf in flatten(one)[0]]
     if elapsed_s > TAPE_LIMIT_S and _agrees_with_differences(f, args, argnums, has_aux, found):
-        return
-    given = copy.deepcopy(tuple(args))
+        return True
+    given = copied(args)
     record = reverse_call(f, given, {}, tuple(argnums), has_aux)
     theirs = [leaf for one in record.rebuild(record.back([1.0])) for leaf in flatten(one)[0]]
     for mine, other in zip(found, theirs, strict=True):
-        if not _close(mine, primal_of(other), GRADIENT_TOLERANCE):
+        if not close(mine, primal_of(other), GRADIENT_TOLERANCE):
             raise DifferentiationError(
                 f"the compiled derivative differs from the tape's at {where}",
                 expected=np.asarray(other).ravel()[:4].tolist(),
                 got=np.asarray(mine).ravel()[:4].tolist(),
                 hint='Use mode="trace", and report the program.',
             )
+    return True
+
+
+def copied(args: Sequence[Any]) -> tuple[Any, ...]:
+    """Arguments that the program may write into or draw from; what cannot be copied, as a module, is handed on as it is."""
+    kept: dict[int, Any] = {}
+    for one in args:
+        if not isinstance(one, np.ndarray | tuple | list | dict):
+            try:
+                copy.deepcopy(one)
+            except TypeError:
+                kept[id(one)] = one
+    return copy.deepcopy(tuple(args), kept)
 
 
 def compare_values(value: float, expected: float, where: str) -> None:
     """Raise where a compiled value is not CPython's."""
-    if not _close(value, expected, VALUE_TOLERANCE):
+    if not close(value, expected, VALUE_TOLERANCE):
         raise DifferentiationError(
             f"the compiled value differs from CPython's at {where}", expected=expected, got=value,
             hint='Use mode="trace", and report the program.',
@@ -85,7 +103,8 @@ def _value(result: Any, has_aux: bool) -> float:
     return float(result[0] if has_aux else result)
 
 
-def _close(mine: Any, other: Any, tolerance: float) -> bool:
+def close(mine: Any, other: Any, tolerance: float) -> bool:
+    """Whether two numbers or arrays agree, relative to the largest finite entry, and are infinite or NaN at the same places."""
     a, b = np.asarray(mine, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if a.shape != b.shape:
         return False
@@ -105,7 +124,7 @@ def _agrees_with_differences(
     moved: list[list[Any]] = []
     start = 0
     for sign in (1.0, -1.0):
-        moved.append(list(copy.deepcopy(tuple(args))))
+        moved.append(list(copied(args)))
         del sign
     for k in argnums:
         leaves, structure = flatten(args[k])

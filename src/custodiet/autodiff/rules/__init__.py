@@ -9,8 +9,9 @@ Conventions where there is no derivative, or more than one answer:
 - `sqrt` and the other roots have an infinite slope at 0; `norm`, `hypot` and `std` have slope 0 where they are 0.
 - `x ** 0` has slope 0 in x, at x = 0 too; `0 ** y` has slope 0 in y. `x ** y` with x < 0 has slope NaN in y.
 - `arctan2(0, 0)` has slope NaN: no value there is a limit or a subgradient.
-- An exactly zero cotangent stays zero through an infinite or NaN elementwise slope, so that the branch that `where`
-  did not take never poisons the one it took. Matrix products keep IEEE arithmetic: 0 * inf is NaN in them.
+- In elementwise rules an exact zero times an infinite or NaN slope is zero, in reverse and in forward mode alike, so
+  that the branch that `where` did not take never poisons the one it took (and `sqrt(x * x)` has slope 0 at 0). Matrix
+  products keep IEEE arithmetic: 0 * inf is NaN in them.
 - `sort` and `partition` move by the permutation that was applied (equal elements in their stable order).
 - `prod`, `cumprod` and `det` are right where factors are zero, and where the matrix is singular.
 - `cholesky`, `eigh`, `eigvalsh`: the triangle that is read gets the cotangent. `eigh` with equal eigenvalues has NaN or

@@ -21,7 +21,7 @@ CONSTANT: frozenset[Any] = frozenset(
         np.all, np.count_nonzero, np.zeros_like, np.ones_like, np.empty_like, np.iscomplexobj, np.isrealobj,
         np.result_type, np.can_cast, np.may_share_memory, np.shares_memory, np.array_repr, np.array_str,
         np.array2string, np.lexsort, np.nanargmax, np.nanargmin, np.isposinf, np.isneginf, np.iscomplex, np.isreal,
-        np.unravel_index, np.min_scalar_type, np.bincount, np.histogram, np.linalg.matrix_rank, np.isin, np.common_type,
+        np.unravel_index, np.min_scalar_type,  np.linalg.matrix_rank, np.isin, np.common_type,
     }
 )  # fmt: skip
 """Functions whose result does not vary: they see the plain values."""
@@ -36,6 +36,7 @@ REFUSED: dict[Any, str] = {
     np.fft.ifft: "Complex numbers are not differentiated.",
     np.fft.rfft: "Complex numbers are not differentiated.",
     np.unique: "Sort, or find the positions on stop_gradient(x).",
+    np.histogram: "Histograms are piecewise constant: count on stop_gradient(x).",
     np.histogramdd: "Histograms are piecewise constant.",
 }
 """Functions that raise, with the next step."""
@@ -159,6 +160,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """np.interp, in x, xp and fp; the slope at a knot is that of the segment on its right."""
     if period is not None:
         raise DifferentiationError("np.interp with period= has no derivative rule", hint="Wrap x yourself.")
+    xp, fp = (np.asarray(one) if isinstance(one, (list, tuple)) else one for one in (xp, fp))
     plain, knots = primal_of(x), np.asarray(primal_of(xp))
     low = np.clip(np.searchsorted(knots, plain, side="right") - 1, 0, len(knots) - 2)
     x0, x1, y0, y1 = xp[low], xp[low + 1], fp[low], fp[low + 1]
@@ -213,6 +215,27 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     if mode == "full":
         return full
     return full[(k - 1) // 2 : (k - 1) // 2 + n] if mode == "same" else full[k - 1 : n]
+
+
+@composite(np.bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """np.bincount, differentiable in the weights."""
+    where = np.asarray(primal_of(x))
+    if weights is None:
+        return np.bincount(where, minlength=minlength)
+    from custodiet.autodiff.rules.indexing import index_add
+
+    return index_add(weights, (max(int(where.max(initial=-1)) + 1, minlength),), (where,))
+
+
+@composite(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, **kwargs: Any) -> Any:
+    """np.nan_to_num; with copy=False it writes into x, as NumPy does."""
+    plain = primal_of(x)
+    out = np.where(np.isfinite(plain), x, np.nan_to_num(plain, **kwargs))
+    if not copy:
+        x[...] = out
+    return out if copy else x
 
 
 @composite(np.nansum)

@@ -164,21 +164,23 @@ def broadcast_like(t: Any, out: Any) -> Any:
 
 
 def scale(g: Any, d: Any) -> Any:
-    """`g * d`, where an exactly zero cotangent stays zero even though the partial derivative is infinite or NaN.
+    """`g * d`, where an exact zero times infinity or NaN is zero, whichever of the two is the zero.
 
-    This is what keeps the branch that `where` did not take from poisoning the one that it took.
+    A zero cotangent stays zero through an infinite slope: this is what keeps the branch that `where` did not take from
+    poisoning the one that it took. An infinite tangent that meets a zero slope is the same path walked forward.
     """
     r = g * d
     plain = primal_of(r)
     total = plain.sum() if isinstance(plain, np.ndarray) else plain
     if total - total == 0.0:
         return r
-    slope = primal_of(d)
-    lost = (np.asarray(primal_of(g)) == 0.0) & ~np.isfinite(slope)
-    if not lost.any():
+    left, right = np.asarray(primal_of(g)), np.asarray(primal_of(d))
+    lost_right = (left == 0.0) & ~np.isfinite(right)
+    lost_left = (right == 0.0) & ~np.isfinite(left)
+    if not (lost_right.any() or lost_left.any()):
         return r
-    # `np.where`, not a product with the mask: the derivative of what is kept must not see the bad entries either
-    return g * np.where(lost, 0.0, d) if lost.ndim else g * 0.0
+    # `where`, not a product with the mask: the derivative of what is kept must not see the bad entries either
+    return select(lost_left, 0.0, g) * select(lost_right, 0.0, d)
 
 
 def select(mask: Any, yes: Any, no: Any) -> Any:

@@ -234,13 +234,6 @@ def _define() -> None:
     elementwise("np.round", np.round, _zero, reads=("",), guard=False)
     RULES[np.around] = RULES[np.round]
     elementwise("np.fix", np.fix, _zero, reads=("",), guard=False)
-    elementwise(
-        "np.nan_to_num",
-        np.nan_to_num,
-        lambda out, x: np.where(np.isfinite(primal_of(x)), 1.0, 0.0),
-        reads=("0",),
-        params="x",
-    )
 
 
 _define()

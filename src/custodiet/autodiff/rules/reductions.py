@@ -49,8 +49,8 @@ def num_reduced(x: Any, axis: Axis = None) -> int:
 
 
 def _refuse(name: str, kwargs: dict[str, Any]) -> None:
-    for key in ("where", "initial"):
-        if key in kwargs and kwargs[key] is not np._NoValue:
+    for key, value in kwargs.items():
+        if value is not np._NoValue and value is not None and key != "dtype" and (key, value) != ("initial", 0):
             raise DifferentiationError(
                 f"{name} with {key}= has no derivative rule", hint=f"Select first: {name}(np.where(mask, x, neutral))."
             )
