@@ -18,8 +18,7 @@ __all__ = ["RUNTIME", "expression", "literal"]
 _BINARY: dict[str, type[ast.operator]] = {
     "fadd": ast.Add, "fadd_r": ast.Add, "fsub": ast.Sub, "fmul": ast.Mult, "fdiv": ast.Div, "fpow": ast.Pow, "fmod": ast.Mod,
     "ffloordiv": ast.FloorDiv, "iadd": ast.Add, "isub": ast.Sub, "imul": ast.Mult, "iscale": ast.Mult, "imod": ast.Mod,
-    "ifloordiv": ast.FloorDiv, "iand": ast.BitAnd, "ior": ast.BitOr, "ixor": ast.BitXor, "xor": ast.BitXor, "ishl": ast.LShift,
-    "ishr": ast.RShift,
+    "ifloordiv": ast.FloorDiv, "iand": ast.BitAnd, "ior": ast.BitOr, "ixor": ast.BitXor, "ishl": ast.LShift, "ishr": ast.RShift,
 }  # fmt: skip
 _COMPARE: dict[str, type[ast.cmpop]] = {short: getattr(ast, name) for name, short in COMPARISONS.items()}
 _CALLS = {"fabs": "abs", "iabs": "abs", "imax": "max", "imin": "min", "itof": "float", "btoi": "int", "ftoi": "int"}
@@ -69,6 +68,7 @@ RUNTIME: dict[str, Any] = {
     **{name: getattr(math, name) for name in _MATH},
     "Frames": Frames,
     "digamma": lambda x: float(special.digamma(x)),
+    "ffloordiv": lambda a, b: a // b,
     "ceil": lambda x: float(math.ceil(x)),
     "floor": lambda x: float(math.floor(x)),
     "full": np.full,
@@ -121,9 +121,13 @@ def expression(op: str, args: list[ast.expr], where: str) -> ast.expr:
         return ast.IfExp(*args)
     if op[0] in "fib" and op[1:] in _COMPARE:
         return ast.Compare(args[0], [_COMPARE[op[1:]]()], [args[1]])
+    if op == "xor":
+        return ast.Compare(args[0], [ast.NotEq()], [args[1]])
+    if op == "pow2":
+        return ast.BinOp(args[0], ast.Pow(), ast.Constant(2))
     if op == "recip":
         return ast.BinOp(ast.Constant(1.0), ast.Div(), args[0])
-    if op in ("square", "pow2"):
+    if op == "square":
         if isinstance(args[0], _SIMPLE):
             return ast.BinOp(args[0], ast.Mult(), args[0])
         return ast.BinOp(args[0], ast.Pow(), ast.Constant(2))

@@ -78,7 +78,7 @@ class Names:
 
     def __init__(self, program: Program, reversed_: Reversed) -> None:
         self.program, self.reversed = program, reversed_
-        self.told = program.told
+        self.told = {name: told for name, told in program.told.items() if told.isidentifier()}
         self.same: dict[str, str] = {}
         self.dead = self._find_dead()
         self.counts: dict[str, Operand] = {}
