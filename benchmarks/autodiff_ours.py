@@ -78,16 +78,18 @@ def path_of(function: Callable, inputs: tuple) -> tuple[str, str]:
 
 
 def heat_gradient(
-    num_cells: int, num_steps: int, num_snapshots: int, step: Callable = heat.heat_step
+    num_cells: int, num_steps: int, num_snapshots: int, step: Callable = heat.heat_step_array
 ) -> Callable[[], Any]:
     """Gradient of the heat equation's final energy in the initial temperatures, under a binomial checkpoint schedule."""
-    checkpoint, grad = room().checkpoint, room().grad
+    loop, grad = room().checkpointed_loop, room().grad
     u, rate, _ = heat.make_inputs(num_cells, num_steps)
-    march = checkpoint(step, num_steps=num_steps, num_snapshots=num_snapshots)
+
+    def numbered(_place, u, rate):
+        return step(u, rate)
 
     def energy(u, rate):
-        final = march(u, rate)
+        final = loop(numbered, u, num_steps, rate, snapshots=num_snapshots)
         return 0.5 * np.sum(final * final)
 
-    derivative = grad(energy)
+    derivative = grad(energy, mode="trace")
     return lambda: derivative(u, rate)

@@ -35,10 +35,10 @@ Progress = Callable[[str, float, float, str], None]
 LATENCY = """
 import json, time
 from custodiet.studies.autodiff_programs import hundred_lines
-from custodiet.autodiff import grad
+from custodiet.autodiff.compiler.entry import compile_gradient
 inputs = hundred_lines.make_inputs()
 begin = time.perf_counter()
-grad(hundred_lines.reactor, argnums=hundred_lines.ARGNUMS, mode="compile")(*inputs)
+compile_gradient(hundred_lines.reactor, inputs, hundred_lines.ARGNUMS)
 print(json.dumps(time.perf_counter() - begin))
 """
 
@@ -187,7 +187,7 @@ def _median(values: Sequence[float]) -> Measurement:
 
 
 def _latencies(num_runs: int) -> dict[str, Outcome]:
-    """Seconds of the first call in a new process, with an empty cache and with what that left."""
+    """Seconds from source to machine code in a new process, with an empty cache and with what that left."""
     found: dict[str, list[float]] = {"compile_latency_cold_s": [], "compile_latency_cached_s": []}
     for _ in range(num_runs):
         with tempfile.TemporaryDirectory() as cache:

@@ -68,7 +68,7 @@ BARS = (
     Bar(name="small_programs_agree", what="ODE, k-means, log-sum-exp, least squares, determinant, unmodified",
         unit="max-norm relative error, the largest", tolerance=(0.0, 1e-8), source="programs: GradBench",
         rows=("ode_agreement", "kmeans_agreement", "lse_agreement", "llsq_agreement", "det_agreement")),
-    Bar(name="compile_latency_cold_s", what="a function of 100 lines, first call in a new process", unit="s", tolerance=(0.0, 0.5),
+    Bar(name="compile_latency_cold_s", what="a function of 100 lines, source to machine code", unit="s", tolerance=(0.0, 0.5),
         source="bar: half a second"),
     Bar(name="compile_latency_cached_s", what="the same with the cache on disk", unit="s", tolerance=(0.0, 0.02),
         source="bar: twenty milliseconds"),
