@@ -79,15 +79,25 @@ def latency_rows() -> list[Row]:
             _measured(
                 f"first_checked_call_s{suffix}", statistics.median(first) if first else None, unit="s", bar=None,
                 input=f"{what}; the first call of `grad(f)` once the machine code is on the disk",
-                reason=f"read again, then compared with CPython and the tape, since every basic block is entered for the first time{remark}",
+                reason=f"read again, then compared with CPython and the tape: every basic block is entered for the first time{remark}",
             )
         )  # fmt: skip
-        for name, times, bar in (("cold", cold, bars[0]), ("cached", cached, bars[1])):
+        roads = (
+            ("cold", cold, bars[0], "empty", "parse, adjoint, code generation and LLVM"),
+            (
+                "cached",
+                cached,
+                bars[1],
+                "warm",
+                "parse, adjoint, code generation; the machine code comes from the disk",
+            ),
+        )
+        for name, times, bar, cache, reason in roads:
             rows.append(
                 _measured(
                     f"compile_latency_{name}_s{suffix}", statistics.median(times) if times else None, unit="s", bar=bar,
-                    input=f"{what}; from source to callable machine code in a new process after import, {'empty' if name == 'cold' else 'warm'} disk cache",
-                    reason=f"parse, adjoint, code generation{' and LLVM' if name == 'cold' else '; LLVM is skipped, its machine code comes from the disk'}{remark}",
+                    input=f"{what}; from source to callable machine code in a new process after import, {cache} disk cache",
+                    reason=f"{reason}{remark}",
                 )
             )  # fmt: skip
     return rows
