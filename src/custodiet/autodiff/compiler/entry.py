@@ -8,6 +8,7 @@ import struct
 import threading
 import types
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from custodiet.autodiff.compiler.frontend import Declined, Source, free_value, s
 from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
 from custodiet.autodiff.compiler.lower import Lowerer
-from custodiet.autodiff.compiler.native import ENTRY, load_native
+from custodiet.autodiff.compiler.native import ENTRY, NativeFunction
+from custodiet.autodiff.compiler.plan import Plan, keep_plan, load_plan, make_plan, plan_key
 from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
 from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
 
@@ -191,14 +193,15 @@ class CompiledGradient:
 
     Attributes:
         program: the program as it was understood.
-        reversed: its reverse sweep.
+        plan: how the machine code is called.
         num_blocks: basic blocks whose entry is told by `entered`.
     """
 
     def __init__(
         self,
         program: Program,
-        reversed_: Reversed,
+        plan: Plan,
+        native: NativeFunction,
         result: Value,
         argnums: Sequence[int],
         free: list[tuple[Any, Any, Any]],
@@ -207,18 +210,16 @@ class CompiledGradient:
         file: str,
         first_line: int,
     ) -> None:
-        self.program, self.reversed, self.result = program, reversed_, result
+        self.program, self.plan, self.native, self.result = program, plan, native, result
         self.argnums, self.free, self.statics = tuple(argnums), free, statics
-        self.text, self.block_lines = to_llvm(ENTRY, program, reversed_)
-        self.num_blocks, self.first_line = len(self.block_lines), first_line + 1
-        self.block_lines = [line + first_line for line in self.block_lines]
-        self.native = load_native(self.text)
+        self.num_blocks, self.first_line = len(plan.block_lines), first_line + 1
+        self.block_lines = [line + first_line for line in plan.block_lines]
         self.file = file
         self.all_blocks = (1 << self.num_blocks) - 1
         self.verified = 0
         self.verified_once = False
         self.writes = bool(program.stores & {ref.name for ref in program.params})
-        self.seeds = [1.0] + [0.0] * (len(reversed_.seeds) - 1)
+        self.seeds = [1.0] + [0.0] * (plan.num_seeds - 1)
         formats = []
         for ref in program.params:
             formats.append(
@@ -226,13 +227,20 @@ class CompiledGradient:
             )
         self._limited = bool(program.callees)
         limits = "qq" if self._limited else ""
-        self.pack = struct.Struct("=" + "".join(formats) + "d" * len(reversed_.seeds) + limits).pack
-        num_out = (
-            len(program.results) + sum(one is not None for one in reversed_.gradients) + -(-self.num_blocks // BITS)
-        )
+        self.pack = struct.Struct("=" + "".join(formats) + "d" * plan.num_seeds + limits).pack
+        num_out = len(program.results) + sum(plan.has_gradient) + -(-self.num_blocks // BITS)
         self.out_type = ctypes.c_double * max(1, num_out)
-        self._shadowed = [isinstance(ref.type, Arr) and ref.name in reversed_.active for ref in program.params]
         self._stored = [ref.name in program.stores for ref in program.params]
+
+    @cached_property
+    def reversed(self) -> Reversed:
+        """The reverse sweep, to read; made again where the machine code came from the disk."""
+        return reverse_program(self.program)
+
+    @property
+    def text(self) -> str:
+        """LLVM IR of value and gradient."""
+        return to_llvm(ENTRY, self.program, self.reversed)[0]
 
     def still_valid(self) -> bool:
         """Whether what the source names is what was compiled: the same functions and modules, numbers of the same types."""
@@ -266,7 +274,9 @@ class CompiledGradient:
         shadows: list[Any] = []
         keep: list[Any] = []
         copies: list[tuple[Any, NDArray[Any]]] = []
-        for ref, value, shadowed, stored in zip(self.program.params, given, self._shadowed, self._stored, strict=True):
+        for ref, value, shadowed, stored in zip(
+            self.program.params, given, self.plan.has_shadow, self._stored, strict=True
+        ):
             if not isinstance(ref.type, Arr):
                 words.append(int(value) if ref.type == "b" else value)
                 shadows.append(None)
@@ -329,8 +339,8 @@ class CompiledGradient:
             results.append(out[place] if one.type == "f" else bool(ints[place]) if one.type == "b" else ints[place])
         at = len(results)
         found: list[Any] = []
-        for ref, gradient, shadow in zip(self.program.params, self.reversed.gradients, shadows, strict=True):
-            if gradient is not None:
+        for ref, has_gradient, shadow in zip(self.program.params, self.plan.has_gradient, shadows, strict=True):
+            if has_gradient:
                 found.append(out[at])
                 at += 1
             else:
@@ -392,16 +402,24 @@ def compile_gradient(
     """
     source, lowerer, program, free = read_program(function, args, argnums)
     _check_result(lowerer.result, has_aux, source.first_line + 1, source.file)
-    try:
-        reversed_ = reverse_program(program)
-    except Declined as declined:
-        line = declined.line + source.first_line if declined.line else source.first_line + 1
-        raise Declined(declined.reason, line=line, file=source.file) from None
+    key = plan_key(program)
+    planned, reversed_ = load_plan(key), None
+    if planned is None:
+        try:
+            reversed_ = reverse_program(program)
+        except Declined as declined:
+            line = declined.line + source.first_line if declined.line else source.first_line + 1
+            raise Declined(declined.reason, line=line, file=source.file) from None
+        planned = make_plan(program, reversed_)
+        keep_plan(key, planned[0])
+    plan, native = planned
+    program.stores |= set(plan.stores)
     if any(ref.name in program.stores for ref in program.params if ref.name.startswith("free_")):
         raise Declined("it writes into an array or list from outside", line=source.first_line + 1, file=source.file)
-    return CompiledGradient(
+    compiled = CompiledGradient(
         program,
-        reversed_,
+        plan,
+        native,
         lowerer.result,
         argnums,
         free,
@@ -409,6 +427,9 @@ def compile_gradient(
         file=source.file,
         first_line=source.first_line,
     )
+    if reversed_ is not None:
+        compiled.reversed = reversed_
+    return compiled
 
 
 def read_program(

@@ -45,8 +45,8 @@ def make_fast_call(compiled: Any, args: Sequence[Any], single: bool) -> Callable
     checks, words, shadows = _arguments(compiled, args)
     at = 1
     gradients: dict[int, str] = {}
-    for place, (ref, gradient) in enumerate(zip(params, compiled.reversed.gradients, strict=True)):
-        if gradient is not None:
+    for place, (ref, has_gradient) in enumerate(zip(params, compiled.plan.has_gradient, strict=True)):
+        if has_gradient:
             gradients[place] = f"out[{at}]"
             at += 1
         elif isinstance(ref.type, Arr):
@@ -97,7 +97,7 @@ def _arguments(compiled: Any, args: Sequence[Any]) -> tuple[list[str], list[str]
         checks.append(f"{name}.flags.c_contiguous")
         for axis, size in enumerate(one.shape):
             checks.append(f"{name}.shape[{axis}] {'==' if size == 1 else '!='} 1")
-        has = ref.name in compiled.reversed.active
+        has = compiled.plan.has_shadow[place]
         shadows.append(has)
         words += [f"{name}.__array_interface__['data'][0]", f"s{place}.__array_interface__['data'][0]" if has else "0"]
         words.append(f"*{name}.shape")

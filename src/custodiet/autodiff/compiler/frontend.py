@@ -95,7 +95,8 @@ def _quick_nodes(code: types.CodeType) -> list[ast.FunctionDef | ast.Lambda]:
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except SyntaxError:
         return []
-    return _fitting(tree, code, code.co_firstlineno - 1)
+    offset = code.co_firstlineno - 1
+    return [one for one in tree.body if isinstance(one, ast.FunctionDef) and _fits(one, code, offset)]
 
 
 def _last_line(code: types.CodeType) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from custodiet.autodiff.compiler.adjoint import walk
 from custodiet.autodiff.compiler.frontend import Declined, Source
@@ -135,7 +136,7 @@ class Lowerer(RareStatements):
 
     @staticmethod
     def _leaves_somewhere(node: ast.If) -> bool:
-        return any(isinstance(one, ast.Return | ast.Break | ast.Continue | ast.Raise) for one in ast.walk(node))
+        return not _statement_kinds(node).isdisjoint((ast.Return, ast.Break, ast.Continue, ast.Raise))
 
     def _guarded(self, left: Operand, rest: Sequence[ast.stmt]) -> None:
         self.branch(self.op("not", left), lambda: self.sequence(rest), lambda: None, line=rest[0].lineno)
@@ -390,12 +391,12 @@ class Lowerer(RareStatements):
         env = self.frame.env
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
-        assigned = _assigned(node)
-        if any(isinstance(one, ast.Return | ast.Raise) for one in ast.walk(node)):
+        assigned, kinds = set(_assigned(node)), _statement_kinds(node)
+        if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):
                 env[RETURN] = self._guess_return(node)
-        if any(isinstance(one, ast.Break) for one in ast.walk(node)):
+        if ast.Break in kinds:
             assigned.add(BREAK)
         carried = [name for name in env if name in assigned]
         types: dict[tuple[str, int], Type] = {}
@@ -573,18 +574,38 @@ def _unguard(value: Value) -> Value:
     return value.value if isinstance(value, Guarded) else value
 
 
-def _assigned(node: ast.AST) -> set[str]:
+NESTED = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
+
+
+@lru_cache(maxsize=4096)
+def _assigned(node: ast.AST) -> frozenset[str]:
     """Names that a loop's body binds, nested functions aside."""
     found: set[str] = set()
     todo: list[ast.AST] = [node]
     while todo:
         one = todo.pop()
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            found.add(one.id)
-        if isinstance(one, ast.FunctionDef) and one is not node:
-            found.add(one.name)
-            continue
-        if isinstance(one, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
-            continue
-        todo.extend(ast.iter_child_nodes(one))
-    return found
+        if isinstance(one, ast.Name):
+            if isinstance(one.ctx, ast.Store):
+                found.add(one.id)
+        elif isinstance(one, NESTED) and one is not node:
+            if isinstance(one, ast.FunctionDef):
+                found.add(one.name)
+        else:
+            todo.extend(ast.iter_child_nodes(one))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def _statement_kinds(node: ast.AST) -> frozenset[type]:
+    """Types of the statements in a statement, itself and nested functions included."""
+    found: set[type] = set()
+    todo: list[ast.AST] = [node]
+    while todo:
+        one = todo.pop()
+        found.add(type(one))
+        for name in BLOCKS:
+            part = getattr(one, name, None)
+            if isinstance(part, list):
+                todo.extend(part)
+    return frozenset(found)

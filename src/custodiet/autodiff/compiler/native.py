@@ -15,7 +15,7 @@ import llvmlite.binding as llvm
 
 from custodiet._version import __version__
 
-__all__ = ["NativeFunction", "cache_folder", "load_native", "vector_lanes"]
+__all__ = ["NativeFunction", "cache_folder", "keep", "kept", "load_kept", "load_native", "native_key", "vector_lanes"]
 
 ENTRY = "custodiet_entry"
 SPEED_LEVEL = 3
@@ -36,11 +36,16 @@ def cache_folder() -> Path | None:
 
 
 class NativeFunction:
-    """A compiled entry point; called with the addresses of its two blocks, it answers 0, or 1 for a trap."""
+    """A compiled entry point; called with the addresses of its two blocks, it answers 0, or 1 for a trap.
 
-    def __init__(self, engine: Any, address: int) -> None:
+    Attributes:
+        symbols: library functions that it calls.
+    """
+
+    def __init__(self, engine: Any, address: int, symbols: list[str]) -> None:
         self._engine = engine  # keeps the machine code alive
         self.call = FunctionType(address)
+        self.symbols = symbols
 
 
 def _target() -> Any:
@@ -76,11 +81,16 @@ LIBRARY = {
 """what generated code may call beyond libm: its name there, module and name in SciPy"""
 
 
-def _name_symbols(text: str) -> None:
-    """Tell LLVM where the library functions are that a module calls."""
-    for symbol, place in LIBRARY.items():
-        if f"@{symbol}(" in text.replace(f"declare double @{symbol}(", "") and symbol not in _STATE:
-            llvm.add_symbol(symbol, _address_of(*place))
+def _symbols_of(text: str) -> list[str]:
+    """The library functions that a module calls."""
+    return [one for one in LIBRARY if f"@{one}(" in text.replace(f"declare double @{one}(", "")]
+
+
+def _tell_symbols(symbols: list[str]) -> None:
+    """Tell LLVM where library functions are."""
+    for symbol in symbols:
+        if symbol not in _STATE:
+            llvm.add_symbol(symbol, _address_of(*LIBRARY[symbol]))
             _STATE[symbol] = True
 
 
@@ -117,17 +127,30 @@ def load_native(text: str, *, name: str = ENTRY) -> NativeFunction:
     """
     with _LOCK:
         machine = _target()
-        _name_symbols(text)
-        folder = cache_folder()
-        path = None if folder is None else folder / f"{native_key(text)}.code"
-        code = None
-        if path is not None:
-            code = _kept(path)
+        symbols = _symbols_of(text)
+        file = f"{native_key(text)}.code"
+        code = kept(file)
         if code is None:
             code = _compile(machine, text)
-            if path is not None:
-                _keep(path, code)
-        return _link(machine, code, name)
+            keep(file, code)
+        return _link(code, name, symbols)
+
+
+def load_kept(key: str, symbols: list[str], *, name: str = ENTRY) -> NativeFunction | None:
+    """Machine code from the disk.
+
+    Args:
+        key: `native_key` of the module that it was compiled from.
+        symbols: library functions that it calls.
+        name: the entry point.
+
+    Returns:
+        None where it is missing or damaged.
+    """
+    with _LOCK:
+        _target()
+        code = kept(f"{key}.code")
+        return None if code is None else _link(code, name, symbols)
 
 
 def _compile(machine: Any, text: str) -> bytes:
@@ -142,12 +165,13 @@ def _compile(machine: Any, text: str) -> bytes:
     return machine.emit_object(module)
 
 
-def _link(machine: Any, code: bytes, name: str) -> NativeFunction:
+def _link(code: bytes, name: str, symbols: list[str]) -> NativeFunction:
+    _tell_symbols(symbols)
     empty = llvm.parse_assembly("")
     engine = llvm.create_mcjit_compiler(empty, _fresh_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return NativeFunction(engine, engine.get_function_address(name))
+    return NativeFunction(engine, engine.get_function_address(name), symbols)
 
 
 def _fresh_machine() -> Any:
@@ -161,21 +185,27 @@ def _checksum(code: bytes) -> bytes:
     return hashlib.blake2b(code, digest_size=16).digest()
 
 
-def _kept(path: Path) -> bytes | None:
-    """Machine code from the disk; None where it is missing, unreadable or damaged."""
+def kept(file: str) -> bytes | None:
+    """A file of the cache; None where it is missing, unreadable or damaged, or no cache is wanted."""
+    folder = cache_folder()
+    if folder is None:
+        return None
     try:
-        told = path.read_bytes()
+        told = (folder / file).read_bytes()
     except OSError:
         return None
     return told[16:] if told[:16] == _checksum(told[16:]) else None
 
 
-def _keep(path: Path, code: bytes) -> None:
+def keep(file: str, data: bytes) -> None:
     """Write beside and rename; a cache that cannot be written is no error."""
+    folder = cache_folder()
+    if folder is None:
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-        part.write_bytes(_checksum(code) + code)
-        part.replace(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{file}.{os.getpid()}.{threading.get_ident()}.tmp"
+        part.write_bytes(_checksum(data) + data)
+        part.replace(folder / file)
     except OSError:
         return
