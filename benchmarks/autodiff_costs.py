@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -197,7 +198,8 @@ def coverage_row() -> Row:
             except Exception as failure:
                 path, why = "raised", f"{type(failure).__name__}: {failure}"
             if path != "compile":
-                declined.append(f"{example.name} ({path}: {(why.splitlines() or ['no reason'])[0]})")
+                told = (why.splitlines() or ["no reason"])[0].replace(f"{Path(__file__).parents[1]}/", "")
+                declined.append(f"{example.name} ({path}: {told})")
         share = 1.0 - len(declined) / len(everything)
     except UnavailableError as failure:
         remark = f"{failure}"
