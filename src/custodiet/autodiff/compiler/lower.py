@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from custodiet.autodiff.compiler.adjoint import walk
 from custodiet.autodiff.compiler.frontend import Declined, Source
@@ -29,6 +28,7 @@ from custodiet.autodiff.compiler.ir import (
     Type,
 )
 from custodiet.autodiff.compiler.statements import RareStatements
+from custodiet.autodiff.compiler.syntax import assigned_names, statement_kinds
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -136,7 +136,7 @@ class Lowerer(RareStatements):
 
     @staticmethod
     def _leaves_somewhere(node: ast.If) -> bool:
-        return not _statement_kinds(node).isdisjoint((ast.Return, ast.Break, ast.Continue, ast.Raise))
+        return not statement_kinds(node).isdisjoint((ast.Return, ast.Break, ast.Continue, ast.Raise))
 
     def _guarded(self, left: Operand, rest: Sequence[ast.stmt]) -> None:
         self.branch(self.op("not", left), lambda: self.sequence(rest), lambda: None, line=rest[0].lineno)
@@ -391,7 +391,7 @@ class Lowerer(RareStatements):
         env = self.frame.env
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
-        assigned, kinds = set(_assigned(node)), _statement_kinds(node)
+        assigned, kinds = set(assigned_names(node)), statement_kinds(node)
         if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):
@@ -572,40 +572,3 @@ class Lowerer(RareStatements):
 
 def _unguard(value: Value) -> Value:
     return value.value if isinstance(value, Guarded) else value
-
-
-NESTED = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
-BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
-
-
-@lru_cache(maxsize=4096)
-def _assigned(node: ast.AST) -> frozenset[str]:
-    """Names that a loop's body binds, nested functions aside."""
-    found: set[str] = set()
-    todo: list[ast.AST] = [node]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, ast.Name):
-            if isinstance(one.ctx, ast.Store):
-                found.add(one.id)
-        elif isinstance(one, NESTED) and one is not node:
-            if isinstance(one, ast.FunctionDef):
-                found.add(one.name)
-        else:
-            todo.extend(ast.iter_child_nodes(one))
-    return frozenset(found)
-
-
-@lru_cache(maxsize=4096)
-def _statement_kinds(node: ast.AST) -> frozenset[type]:
-    """Types of the statements in a statement, itself and nested functions included."""
-    found: set[type] = set()
-    todo: list[ast.AST] = [node]
-    while todo:
-        one = todo.pop()
-        found.add(type(one))
-        for name in BLOCKS:
-            part = getattr(one, name, None)
-            if isinstance(part, list):
-                todo.extend(part)
-    return frozenset(found)
