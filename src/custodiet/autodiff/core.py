@@ -9,6 +9,7 @@ so that threads do not meet, and derivatives of derivatives do not mix ("perturb
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,7 @@ _LEVELS = count(1)
 _OURS = str(Path(__file__).parent)
 
 
-class Trace:
+class Trace(ABC):
     """One derivative in progress; `level` is larger for inner traces."""
 
     __slots__ = ("level",)
@@ -33,17 +34,17 @@ class Trace:
     def __init__(self) -> None:
         self.level = next(_LEVELS)
 
+    @abstractmethod
     def process(self, rule: Rule, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a primitive on values of this trace and outer ones."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scalar(self, out: Any, args: tuple[Any, ...], partials: tuple[Any, ...]) -> Any:
         """A number computed from numbers, with its partial derivatives."""
-        raise NotImplementedError
 
+    @abstractmethod
     def store(self, handle: Any, key: Any, value: Any) -> None:
         """`handle[key] = value`, either of which may be of this trace."""
-        raise NotImplementedError
 
 
 def user_line() -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json
+from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json, run_paths
 from custodiet.errors import GateError, UsageError
 
 if TYPE_CHECKING:
@@ -155,9 +155,7 @@ def audit_json(record: AuditRecord, folder: RunFolder) -> dict[str, Any]:
     dumped = record.model_dump(mode="json", by_alias=True)
     return {
         "schema": dumped["schema"],
-        "run_dir": str(folder.path.resolve()),
-        "report_html": str(folder.report_html.resolve()),
-        "record_json": str(folder.record_json.resolve()),
+        **run_paths(folder),
         "rows_parquet": str(folder.rows_parquet.resolve()),
         "elapsed_s": record.elapsed_s,
         "arms": dumped["arms"],

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json
+from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json, run_paths
 from custodiet.errors import UsageError
 
 __all__ = ["capacity"]
@@ -70,9 +70,4 @@ def capacity(
         printer.say(f"report  {folder.report_html.resolve()}")
         printer.say(f"record  {folder.record_json.resolve()}")
     if json:
-        paths = {
-            "run_dir": str(folder.path.resolve()),
-            "report_html": str(folder.report_html.resolve()),
-            "record_json": str(folder.record_json.resolve()),
-        }
-        print_json({**record.model_dump(mode="json", by_alias=True), **paths})
+        print_json({**record.model_dump(mode="json", by_alias=True), **run_paths(folder)})

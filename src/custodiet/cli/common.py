@@ -6,11 +6,14 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-__all__ = ["JsonFlag", "OutOption", "QuietFlag", "SeedOption", "command_line", "print_json"]
+if TYPE_CHECKING:
+    from custodiet.records.run_folder import RunFolder
+
+__all__ = ["JsonFlag", "OutOption", "QuietFlag", "SeedOption", "command_line", "print_json", "run_paths"]
 
 JsonFlag = Annotated[
     bool, Parameter("--json", negative=(), help="Print one JSON object on stdout, everything else on stderr.")
@@ -27,6 +30,15 @@ def print_json(payload: dict[str, Any]) -> None:
     json.dump(payload, sys.stdout, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def run_paths(folder: RunFolder) -> dict[str, str]:
+    """Where a run lies, for the object that ``--json`` prints."""
+    return {
+        "run_dir": str(folder.path.resolve()),
+        "report_html": str(folder.report_html.resolve()),
+        "record_json": str(folder.record_json.resolve()),
+    }
 
 
 def command_line() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json
+from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json, run_paths
 from custodiet.errors import CorpusError, UsageError
 
 if TYPE_CHECKING:
@@ -251,11 +251,7 @@ def _print(record: EntropyRecord, folder: RunFolder, *, json: bool, quiet: bool)
 
     from custodiet.report.entropy import CODE_HEAD, LETTER_HEAD, code_rows, entropy_sentences, letter_rows
 
-    paths = {
-        "run_dir": str(folder.path.resolve()),
-        "report_html": str(folder.report_html.resolve()),
-        "record_json": str(folder.record_json.resolve()),
-    }
+    paths = run_paths(folder)
     if json:
         print_json({**record.model_dump(mode="json", by_alias=True), **paths})
         return

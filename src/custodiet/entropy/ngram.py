@@ -9,6 +9,7 @@ Shape suffixes: N places of all documents in a row, sentinels included.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -47,7 +48,7 @@ class _Counted:
     first: Ints
 
 
-class NGramModel:
+class NGramModel(ABC):
     """What the smoothings share; make one with `train` of a subclass."""
 
     name: ClassVar[str]
@@ -91,9 +92,9 @@ class NGramModel:
         return cls(order=order, vocab_size=vocab_size, levels=levels)
 
     @staticmethod
+    @abstractmethod
     def _smooth(one: _Counted, above: _Counted | None, num_contexts: int) -> tuple[Floats, Floats]:
         """Weights of the grams of an order and shares of its contexts."""
-        raise NotImplementedError
 
     def log2_probs(self, tokens: ArrayLike) -> Floats:
         """log2 p of every token of one document given the tokens before it, float64 (T,)."""

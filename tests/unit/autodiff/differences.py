@@ -1,20 +1,11 @@
-"""Central differences of a function in one of its arguments, and the package under test where it is there."""
+"""Central differences of a function in one of its arguments, found without the package under test."""
 
 import copy
 import dataclasses
-import importlib.util
 
 import numpy as np
-import pytest
 
 STEP = 6e-6
-
-
-def load_autodiff():
-    """`custodiet.autodiff`; the test is skipped only where the package has no such room."""
-    if importlib.util.find_spec("custodiet.autodiff") is None:
-        pytest.skip("this installation has no custodiet.autodiff")
-    return importlib.import_module("custodiet.autodiff")
 
 
 def float_leaves(value):

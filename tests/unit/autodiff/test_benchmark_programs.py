@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.programs import small_programs
-from tests.unit.autodiff.differences import central_differences, load_autodiff
+from custodiet import autodiff
+from tests.unit.autodiff.differences import central_differences
 
 PROGRAMS = small_programs()
 # Rounding of a central difference with a step near the cube root of the precision.
@@ -36,7 +37,6 @@ def test_programs_leave_their_arguments_alone():
 @pytest.mark.parametrize("mode", ["trace", "auto"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_derivatives_agree_with_references(program, mode):
-    autodiff = load_autodiff()
     expected = program.reference(*program.inputs)
     if np.ndim(program.function(*program.inputs)) == 0:
         derivative = autodiff.grad(program.function, argnums=program.argnums, mode=mode)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.programs.coverage import examples
-from tests.unit.autodiff.differences import central_differences, float_leaves, get_leaf, load_autodiff
+from custodiet.autodiff import grad
+from tests.unit.autodiff.differences import central_differences, float_leaves, get_leaf
 
 EXAMPLES = examples()
 
@@ -55,7 +56,7 @@ def test_program_runs_and_its_difference_is_finite(example):
 @pytest.mark.parametrize("mode", ["trace", "auto"])
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_gradient_agrees_with_central_differences(example, mode):
-    gradient = load_autodiff().grad(example.function, argnums=example.argnums, mode=mode)
+    gradient = grad(example.function, argnums=example.argnums, mode=mode)
     for _ in range(2):
         found = gradient(*example.inputs)
         for mine, leaves in zip(found, differences(example), strict=True):
