@@ -17,6 +17,10 @@ from custodiet.autodiff.compiler.show import RUNTIME, show_compiled, show_progra
 from custodiet.errors import DifferentiationError
 
 PROGRAMS = [(one.name, one.function, one.inputs, one.argnums) for one in [*examples(), *small_programs()]]
+DECLINED = {
+    "list_append", "random_noise", "random_vector", "geometric_terms", "own_numbers", "stateful_object", "product_table",
+    "string_program", "set_and_sort", "lstm_array", "ba_residuals", "ba_shifted", "hand_simple", "hand_complicated", "hand_shifted",
+}  # fmt: skip
 
 
 def run_text(entry, args):
@@ -35,19 +39,21 @@ def run_text(entry, args):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program[0])
 def test_text_gives_the_numbers_of_the_native_code(program):
-    _name, function, inputs, argnums = program
-    try:
-        entry = compile_gradient(function, inputs, argnums)
-    except Declined as declined:
-        pytest.skip(f"declined: {declined.reason}")
+    name, function, inputs, argnums = program
+    if name in DECLINED:
+        with pytest.raises(Declined):
+            compile_gradient(function, inputs, argnums)
+        return
+    entry = compile_gradient(function, inputs, argnums)
     if any(isinstance(stmt, Call) for stmt in walk(entry.program.body)):
         with pytest.raises(DifferentiationError, match="no form for `Call` statements"):
             show_compiled(entry)
         return
-    try:
-        value, gradients, _entered = entry(copy.deepcopy(inputs))
-    except Trapped:
-        pytest.skip("the native code leaves it to CPython")
+    if name == "guarded":  # raises and catches: the native code leaves it to CPython
+        with pytest.raises(Trapped):
+            entry(copy.deepcopy(inputs))
+        return
+    value, gradients, _entered = entry(copy.deepcopy(inputs))
     found_value, found = run_text(entry, copy.deepcopy(inputs))
     native = []
     for place, gradient in zip(argnums, gradients, strict=True):
