@@ -2,6 +2,7 @@
 
 Both stand for the number they wrap: comparisons, `bool`, `int`, `round` and formatting follow its value, `isinstance`
 sees its class. What would cut the derivative (`float(x)`, using it as a dictionary key) raises instead.
+Every operator is written out: a helper shared by them would be a second call per operation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 """Plain Python programs on the tape: stores, views, control flow, recursion, closures, generators, classes."""
+# past 600 lines: one small program per feature of the tape, each beside its test
 
 import dataclasses
 import functools
