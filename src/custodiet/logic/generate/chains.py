@@ -70,10 +70,10 @@ def draw_frame(draws: Draws, fresh_atom: Callable[[], Atom], *, depth: int, max_
         return Not(atom) if draws.random() < 0.5 else atom
 
     spare = max_premises - min_premises(depth, goal_form)
-    most_split = min(depth, spare)  # each split step costs one premise more than a shared one
-    split = 0 if most_split == 0 else draws.between(max(1, most_split - 2), most_split)
+    most_split = min(depth, spare - 1)  # each split step costs one premise more than a shared one, and x0 wants a rule
+    split = 0 if most_split < 1 else draws.between(max(1, most_split - 2), most_split)
     spare -= split
-    dead = draws.between(0, min(depth, spare // 2)) if split else 0
+    dead = draws.between(1, max(1, min(depth, spare // 2))) if split else 0
     spare -= dead
 
     joint = fresh()

@@ -80,6 +80,7 @@ def draw_distractors(
     contrary: int,
     goal: Formula,
     stated: Iterable[Formula],
+    untouched: Iterable[Formula],
     rules: Sequence[Formula],
     max_new_atoms: int,
 ) -> list[tuple[str, Formula]]:
@@ -94,6 +95,7 @@ def draw_distractors(
         contrary: how many of them shall lead to the goal, or to its negation, from what nobody knows.
         goal: the goal.
         stated: the premises so far, which are not stated again.
+        untouched: atoms that no distractor may mention: those of the switch, which must occur alike.
         rules: compound premises of the frame, which near-misses imitate.
         max_new_atoms: how many atoms may be new.
 
@@ -101,7 +103,7 @@ def draw_distractors(
         (kind, formula) pairs; fewer than `num` if the tries ran out.
     """
     seen = set(stated)
-    atoms = [one for one in witnesses.values if isinstance(one, Atom)]
+    atoms = [one for one in witnesses.values if isinstance(one, Atom) and one not in untouched]
     ends: list[Formula] = []  # of dead ends so far
     found: list[tuple[str, Formula]] = []
     new_atoms = 0
@@ -158,13 +160,15 @@ def _conditional(draws: Draws, left: Formula, right: Formula) -> Formula | None:
 
 def _near_miss(draws: Draws, rule: Formula, new: Callable[[], Formula], atoms: Sequence[Formula]) -> Formula | None:
     """A premise of the frame with one atom exchanged or one sign turned."""
-    inside = atoms_of(rule)
+    inside = [one for one in atoms_of(rule) if one in atoms]
+    if not inside:
+        return None
     out = draws.pick(inside)
     if draws.random() < 0.5:
         return _replace(rule, out, Not(out))
     into = new() if draws.random() < 0.5 else draws.pick(atoms)
     into = into.body if isinstance(into, Not) else into
-    return None if into in inside else _replace(rule, out, into)
+    return None if into in atoms_of(rule) else _replace(rule, out, into)
 
 
 def _replace(formula: Formula, old: Formula, new: Formula) -> Formula:

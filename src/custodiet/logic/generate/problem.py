@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
+from custodiet.logic.engines.decide import certify
 from custodiet.logic.engines.sat import SatProblem
-from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, rests, row_in
-from custodiet.logic.formulas import Atom, Formula, complement
+from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, rests, row_in
+from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, is_literal
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
@@ -16,7 +17,7 @@ from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model
 
-__all__ = ["Problem", "Version", "draw_propositional"]
+__all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
 _LETTERS = "abcdefghijklmnopqrst"  # u to z are variables
 _MAX_ATTEMPTS = 200
@@ -57,6 +58,7 @@ class Problem:
         goal_form: one of `chains.GOAL_FORMS`.
         step_kinds: of the chains.
         distractors: kind -> how many.
+        frame: the premises that belong to the chains, live or dead.
         engines: names of those that agreed on every label.
     """
 
@@ -69,6 +71,7 @@ class Problem:
     goal_form: str
     step_kinds: list[str]
     distractors: dict[str, int]
+    frame: frozenset[Formula] = frozenset()
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -130,6 +133,7 @@ def _attempt(
     witnesses = _find_witnesses(draws, frame, atoms)
     if witnesses is None:
         return None
+    leaves = {atom for one in frame.switch for atom in atoms_of(one)}
     premises = list(frame.premises)
     extra = num_premises - 1 - len(premises)
     counts: dict[str, int] = {}
@@ -143,7 +147,8 @@ def _attempt(
             contrary=contrary,
             goal=frame.goal,
             stated=[*premises, *frame.switch],
-            rules=[one for one in premises if type(one) is not Atom],
+            untouched=leaves,
+            rules=[one for one in premises if not is_literal(one) and leaves.isdisjoint(atoms_of(one))] or [frame.goal],
             max_new_atoms=max(2, extra // 2),
         )
         if len(added) < extra:
@@ -157,8 +162,6 @@ def _attempt(
 
 
 def _atoms_in_order(frame: Frame) -> list[Atom]:
-    from custodiet.logic.formulas import atoms_of
-
     found: dict[Atom, None] = {}
     for one in (*frame.switch, *frame.premises, frame.goal):
         found.update(dict.fromkeys(atoms_of(one)))
@@ -282,6 +285,7 @@ def _prove(
         goal_form,
         frame.kinds,
         counts,
+        frozenset(frame.premises),
         engines,
     )
 
@@ -309,10 +313,27 @@ def _labels(
 
 
 def _table_label(table: Table, premises: list[Formula], goal: Formula) -> str:
-    from custodiet.logic.engines.truth_table import column_label
-
     column = table._compute
     whole = table.full
     for one in premises:
         whole &= column(one)
     return column_label(whole, column(goal))
+
+
+def certify_problem(problem: Problem) -> bool:
+    """Decide every version of a lifted problem by two engines and keep their models.
+
+    Returns:
+        Whether every label is what the propositional problem promised.
+
+    Raises:
+        CustodietError: two engines disagree.
+    """
+    for index, version in enumerate(problem.versions):
+        found = certify(problem.logic, problem.premises_of(index), problem.goal)
+        if found.label != version.label:
+            return False
+        if found.label == UNKNOWN and found.with_goal is not None and found.without_goal is not None:
+            version.models = (found.with_goal, found.without_goal)
+        problem.engines = found.engines
+    return True
