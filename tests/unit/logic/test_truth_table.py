@@ -166,7 +166,10 @@ def test_the_cache_is_bounded_and_harmless() -> None:
 @pytest.mark.parametrize(
     ("premises", "message"),
     [
-        ([Atom(f"p{i}") for i in range(17)], "too many atoms for a truth table; expected at most 16; got 18. decide_by_sat"),
+        (
+            [Atom(f"p{i}") for i in range(17)],
+            "too many atoms for a truth table; expected at most 16; got 18. decide_by_sat",
+        ),
         ([ForAll("x", Atom("P", ("x",)))], "no column for forall x: P"),
     ],
 )
