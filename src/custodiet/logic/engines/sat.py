@@ -150,7 +150,7 @@ def clause_form(formula: Formula) -> ClauseForm:
 
 @lru_cache(maxsize=1 << 15)
 def literal_form(formula: Formula) -> ClauseForm:
-    """Clauses, true with exactly one choice for the names, that make a literal equivalent to the formula.
+    """Clauses that some choice for the names satisfies whatever the atoms are, the literal being true where the formula is.
 
     Raises:
         FormulaError: it has quantifiers or equality.
@@ -179,7 +179,9 @@ class SatProblem:
         MissingExtraError: python-sat is not installed.
     """
 
-    def __init__(self, premises: Iterable[Formula] = (), *, solver: str = "minisat22", selectable: bool = False) -> None:
+    def __init__(
+        self, premises: Iterable[Formula] = (), *, solver: str = "minisat22", selectable: bool = False
+    ) -> None:
         self.engine = solver
         self._numbers: dict[Atom, int] = {}
         self._num = 0

@@ -68,8 +68,7 @@ class Table:
         self.atoms = tuple(atoms)
         self.num_rows = 1 << len(self.atoms)
         self.full = (1 << self.num_rows) - 1
-        self._patterns: dict[Formula, int] = {}
-        self._patterns.update(zip(self.atoms, _patterns(len(self.atoms)), strict=True))
+        self._patterns: dict[Formula, int] = dict(zip(self.atoms, _patterns(len(self.atoms)), strict=True))
         if len(self._patterns) != len(self.atoms):
             raise FormulaError("an atom stands twice in a truth table", got=[format_formula(one) for one in atoms])
         self._cache: dict[Formula, int] = {}
@@ -118,7 +117,8 @@ class Table:
             return 0
         raise FormulaError(
             f"a truth table has no column for {format_formula(formula)}",
-            expected="a propositional formula over " + (", ".join(format_formula(one) for one in self.atoms) or "false"),
+            expected="a propositional formula over "
+            + (", ".join(format_formula(one) for one in self.atoms) or "false"),
         )
 
     def model(self, row: int) -> Model:
