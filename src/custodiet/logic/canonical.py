@@ -30,13 +30,14 @@ class Coloring:
         goal: its outer negations are left for `skeleton` too.
     """
 
-    __slots__ = ("_codes", "_colors", "_goal", "_symbols")
+    __slots__ = ("_base", "_codes", "_colors", "_goal", "_symbols")
 
     def __init__(self, premises: Sequence[Formula], goal: Formula) -> None:
         self._symbols: dict[str, int] = {}
         self._codes = [self._code(one, {}) for one in premises if not is_literal(one)]
         self._goal = self._code(_bare(goal)[0], {})
         self._colors = self._refine()
+        self._base = (sorted([_colored(one, self._colors) for one in self._codes]), _colored(self._goal, self._colors))
 
     def _number(self, symbol: str) -> int:
         return self._symbols.setdefault(symbol, len(self._symbols))
@@ -45,8 +46,6 @@ class Coloring:
         """The formula with numbers for symbols; a bound variable is told by how many quantifiers are above its own."""
         kind = formula[0]
         if kind == "atom":
-            if not formula[2]:
-                return (kind, self._number(formula[1]))
             return (kind, self._number(formula[1]), *[self._term(one, bound) for one in formula[2]])
         if kind == "not":
             return (kind, self._code(formula[1], bound))
@@ -62,7 +61,7 @@ class Coloring:
         return (kind,)
 
     def _term(self, term: str, bound: dict[str, str]) -> Code:
-        return bound[term] if is_variable(term) else self._number(term)
+        return bound[term] if is_variable(term) else self._number(f"@{term}")
 
     def _refine(self) -> list[int]:
         num = len(self._symbols)
@@ -94,27 +93,24 @@ class Coloring:
             colors = new
         return colors
 
-    def color(self, symbol: str) -> int:
-        """A symbol's color; -1 for one that no compound formula has."""
+    def _color(self, symbol: str) -> int:
+        """The color of a symbol (constants begin with @); -1 for one that no compound formula has."""
         number = self._symbols.get(symbol)
         return -1 if number is None else self._colors[number]
 
     def skeleton(self, premises: Sequence[Formula], goal: Formula) -> str:
         """The fingerprint of an item whose compound premises and goal, up to its negations, are these."""
-        strangers: dict[str, int] = {}
-        literals = sorted([self._literal(one, strangers) for one in premises if is_literal(one)])
-        body, negations = _bare(goal)
-        codes = sorted([_colored(one, self._colors) for one in self._codes])
-        del body
-        return _digest((codes, _colored(self._goal, self._colors), negations, literals))
+        literals = sorted([self._literal(one) for one in premises if is_literal(one)])
+        return _digest((self._base, _bare(goal)[1], literals))
 
-    def _literal(self, formula: Formula, strangers: dict[str, int]) -> Code:
+    def _literal(self, formula: Formula) -> Code:
         body, negations = _bare(formula)
-        names = body[1:3] if isinstance(body, Equal) else (body[1], *body[2])
-        colors = tuple([self.color(one) for one in names])
+        terms = body[1:3] if isinstance(body, Equal) else body[2]
+        colors = tuple([self._color(f"@{one}") for one in terms])
         if isinstance(body, Equal):
             colors = tuple(sorted(colors))
-        return (negations, body[0], *colors)
+            return (negations, body[0], -1, *colors)
+        return (negations, body[0], self._color(body[1]), *colors)
 
 
 def skeleton(premises: Sequence[Formula], goal: Formula) -> str:
@@ -151,8 +147,6 @@ def _colored(code: Code, colors: list[int]) -> Code:
     """A code with colors for symbols, and the operands of symmetric connectives in order."""
     kind = code[0]
     if kind == "atom":
-        if len(code) == 2:
-            return (kind, colors[code[1]])
         return (kind, *[("", colors[one]) if isinstance(one, int) else (one, 0) for one in code[1:]])
     if kind == "not" or kind == "implies" or kind == "goal":
         return (kind, *[_colored(one, colors) for one in code[1:]])

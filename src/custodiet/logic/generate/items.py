@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from custodiet.errors import CustodietError
 from custodiet.logic.canonical import Coloring, outline
-from custodiet.logic.formulas import Formula, Not, complement, subformulas
+from custodiet.logic.formulas import Formula, complement
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.steps import Line
@@ -52,6 +52,8 @@ class Case:
         goal: the question.
         label: entailed, contradicted or unknown.
         proof: of the goal or of its complement, checked by the kernel; empty for unknown.
+        coloring: of the problem, for the skeleton.
+        num_negations: signs of negation in the premises and the goal.
     """
 
     problem: Problem
@@ -62,6 +64,7 @@ class Case:
     label: str
     proof: tuple[Step, ...]
     coloring: Coloring
+    num_negations: int
 
     @property
     def support(self) -> tuple[int, ...]:
@@ -87,14 +90,18 @@ class Case:
         return {
             "depth": self.problem.num_steps,
             "premises": len(self.premises),
-            "negations": sum(num_negations(one) for one in (*self.premises, self.goal)),
+            "negations": self.num_negations,
             "goal_form": self.problem.goal_form,
         }
 
 
-def num_negations(formula: Formula) -> int:
-    """How many negation signs a formula has."""
-    return sum(1 for one in subformulas(formula) if isinstance(one, Not))
+def _num_negations(formula: Formula) -> int:
+    kind = formula[0]
+    if kind == "not":
+        return 1 + _num_negations(formula[1])
+    if kind in ("and", "or"):
+        return sum([_num_negations(one) for one in formula[1]])
+    return sum([_num_negations(one) for one in formula[1:] if isinstance(one, Formula)])
 
 
 def cases_of(draws: Draws, problem: Problem) -> list[Case]:
@@ -105,13 +112,15 @@ def cases_of(draws: Draws, problem: Problem) -> list[Case]:
     """
     proofs = [_checked_proof(problem, version) for version in range(3)]
     coloring = Coloring(problem.premises, problem.goal)
+    common = sum([_num_negations(one) for one in problem.premises]) - _num_negations(problem.versions[0].switch)
     cases = []
     for version, told in enumerate(problem.versions):
         premises = problem.premises_of(version)
         for negated in (False, True):
             goal = complement(problem.goal) if negated else problem.goal
             label = _FLIPPED[told.label] if negated else told.label
-            cases.append(Case(problem, version, negated, premises, goal, label, proofs[version], coloring))
+            num = common + _num_negations(told.switch) + _num_negations(goal)
+            cases.append(Case(problem, version, negated, premises, goal, label, proofs[version], coloring, num))
     draws.shuffle(cases)
     return cases
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from custodiet.errors import CustodietError
 from custodiet.logic.engines.decide import certify
 from custodiet.logic.engines.sat import SatProblem
-from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, rests, row_in
-from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, is_literal
+from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
+from custodiet.logic.formulas import And, Atom, Formula, atoms_of, complement, is_literal
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model, label_of
 
 __all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
@@ -175,7 +175,7 @@ def _support_of(lines: list[Line], stated: set[Formula]) -> list[Formula]:
 
 def _find_witnesses(draws: Draws, frame: Frame, atoms: list[Atom]) -> Witnesses | None:
     """Models that show of each version what must stay so; None if the frame is not what it should be."""
-    if len(atoms) <= MAX_ATOMS - 2:
+    if len(atoms) <= MAX_ATOMS:
         rows = _witness_rows(draws, frame, atoms)
         if rows is None:
             return None
@@ -196,7 +196,7 @@ def _find_witnesses(draws: Draws, frame: Frame, atoms: list[Atom]) -> Witnesses 
 def _witness_rows(draws: Draws, frame: Frame, atoms: list[Atom]) -> list[int] | None:
     table = Table(atoms)
     full = table.full
-    column = table._compute  # each formula is asked for once, so that nothing is gained by keeping it
+    column = table.column
     columns = [column(one) for one in frame.premises]
     true_goal = column(frame.goal)
     places = {one: i for i, one in enumerate(frame.premises)}
@@ -259,22 +259,24 @@ def _prove(
 ) -> Problem | None:
     """Decide every version by two engines; None if a version is not what the frame promised."""
     switch_at = premises.index(frame.switch[0])
-    atoms = list(witnesses.values)
-    table = Table(atoms) if len(atoms) <= MAX_ATOMS else None  # type: ignore[arg-type]
-    engines = ("truth_table", "minisat22") if table else ("cadical153", "minisat22")
+    common = premises[:switch_at] + premises[switch_at + 1 :]
+    first = _labels_by_table(list(witnesses.values), common, frame)
+    second, models = _labels_by_sat(common, frame, "minisat22")
+    engines = ("truth_table", "minisat22")
+    if first is None:  # too many atoms
+        first, engines = _labels_by_sat(common, frame, "cadical153")[0], ("cadical153", "minisat22")
+    if first != second:
+        raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
+    if first != [ENTAILED, CONTRADICTED, UNKNOWN]:
+        return None
     versions = []
-    for index, wanted in enumerate((ENTAILED, CONTRADICTED, UNKNOWN)):
+    for index, label in enumerate(first):
         stated = list(premises)
         stated[switch_at] = frame.switch[index]
-        labels, models = _labels(table, stated, frame.goal, wanted)
-        if labels[0] != labels[1]:
-            raise CustodietError(f"engines disagree on a problem: {labels}", hint="This is a defect; please report it.")
-        if labels[0] != wanted:
-            return None
         lines = frame.lines[index] if index < 2 else []
         support = tuple(sorted([stated.index(one) for one in _support_of(lines, set(stated))]))
         depth = propagation_rounds(stated, frame.goal) if index < 2 else None
-        versions.append(Version(frame.switch[index], wanted, lines, support, models, depth))
+        versions.append(Version(frame.switch[index], label, lines, support, None if index < 2 else models, depth))
     return Problem(
         "propositional",
         premises,
@@ -290,34 +292,29 @@ def _prove(
     )
 
 
-def _labels(
-    table: Table | None, premises: list[Formula], goal: Formula, wanted: str
-) -> tuple[tuple[str, str], tuple[Model, Model] | None]:
-    with SatProblem(premises) as problem:
-        if wanted == UNKNOWN:
-            second = problem.decide(goal)
-        else:
-            second = None
-            label = problem.label(goal)
-    if second is not None:
-        label = second.label
-    if table is not None:
-        first = _table_label(table, premises, goal)
-    else:
-        with SatProblem(premises, solver="cadical153") as problem:
-            first = problem.label(goal)
+def _labels_by_table(atoms: list[Formula], common: list[Formula], frame: Frame) -> list[str] | None:
+    """The label of each version by truth tables; None if there are too many atoms."""
+    if len(atoms) > MAX_ATOMS:
+        return None
+    table = Table(atoms)  # type: ignore[arg-type]
+    whole = conjunction(table.columns(common), table.full)
+    goal = table.column(frame.goal)
+    return [column_label(whole & table.column(switch), goal) for switch in frame.switch]
+
+
+def _labels_by_sat(
+    common: list[Formula], frame: Frame, solver: str
+) -> tuple[list[str], tuple[Model, Model] | None]:
+    """The label of each version by a SAT solver, and the two models of the last."""
+    labels = []
     models = None
-    if second is not None and second.with_goal is not None and second.without_goal is not None:
-        models = (second.with_goal, second.without_goal)
-    return (first, label), models
-
-
-def _table_label(table: Table, premises: list[Formula], goal: Formula) -> str:
-    column = table._compute
-    whole = table.full
-    for one in premises:
-        whole &= column(one)
-    return column_label(whole, column(goal))
+    with SatProblem(common, solver=solver) as problem:
+        for switch in frame.switch:
+            with_goal = problem.model_with(And(switch, frame.goal))
+            without_goal = problem.model_with(And(switch, complement(frame.goal)))
+            labels.append(label_of(with_goal is not None, without_goal is not None))
+            models = (with_goal, without_goal) if with_goal is not None and without_goal is not None else None
+    return labels, models
 
 
 def certify_problem(problem: Problem) -> bool:
