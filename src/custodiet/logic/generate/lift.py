@@ -79,6 +79,10 @@ class Lift:
             return type(formula)(*[self.pattern(one) for one in formula.parts])
         return FALSUM
 
+    def predicates(self) -> dict[str, tuple[str, ...]]:
+        """Predicate -> sorts of its arguments."""
+        return {name: tuple([self.sorts[one] for one in places]) for name, places in self._shapes.values()}
+
     def said_of(self, formula: Formula, individuals: Sequence[str]) -> Formula:
         """The formula said of these individuals, one for each place."""
         return instantiate(self.pattern(formula), dict(zip(_VARIABLES, individuals, strict=False)))
@@ -182,6 +186,8 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
         premises=premises,
         goal=goal,
         versions=_three(versions),
+        predicates=lift.predicates(),
+        constants=dict(zip([*subjects, *others], list(sorts) * 3, strict=False)),
         engines=(),
     )
 

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
-from custodiet.logic.engines.decide import certify
+from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
+from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
 from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
-from custodiet.logic.formulas import And, Atom, Formula, atoms_of, complement, is_literal
+from custodiet.logic.formulas import And, Atom, Formula, atoms_of, complement, constants_of, is_literal
+from custodiet.logic.fragments import Signature
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model, label_of
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model, evaluate, label_of
 
 __all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
@@ -59,6 +61,8 @@ class Problem:
         step_kinds: of the chains.
         distractors: kind -> how many.
         frame: the premises that belong to the chains, live or dead.
+        predicates: predicate -> sorts of its arguments.
+        constants: constant -> sort, those of proofs included.
         engines: names of those that agreed on every label.
     """
 
@@ -71,7 +75,9 @@ class Problem:
     goal_form: str
     step_kinds: list[str]
     distractors: dict[str, int]
-    frame: frozenset[Formula] = frozenset()
+    frame: frozenset[Formula]
+    predicates: dict[str, tuple[str, ...]]
+    constants: dict[str, str] = field(default_factory=dict)
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -288,7 +294,8 @@ def _prove(
         frame.kinds,
         counts,
         frozenset(frame.premises),
-        engines,
+        {atom[1]: () for atom in witnesses.values},
+        engines=engines,
     )
 
 
@@ -318,7 +325,10 @@ def _labels_by_sat(
 
 
 def certify_problem(problem: Problem) -> bool:
-    """Decide every version of a lifted problem by two engines and keep their models.
+    """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
+
+    The second engine is that of element types for monadic problems of few enough predicates. Otherwise it is the kernel,
+    which has yet to accept the proofs (`items.cases_of`), and, where nothing follows, evaluation of the two models.
 
     Returns:
         Whether every label is what the propositional problem promised.
@@ -326,11 +336,36 @@ def certify_problem(problem: Problem) -> bool:
     Raises:
         CustodietError: two engines disagree.
     """
-    for index, version in enumerate(problem.versions):
-        found = certify(problem.logic, problem.premises_of(index), problem.goal)
-        if found.label != version.label:
+    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    goals = (problem.goal, complement(problem.goal))
+    asked = [(And(version.switch, goals[0]), And(version.switch, goals[1])) for version in problem.versions]
+    stated = {name for one in (*common, *asked[0], *asked[1], *asked[2]) for name in constants_of(one)}
+    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
+    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
+    signature = Signature(problem.predicates, constants, sorts)
+    with GroundProblem(common, [one for pair in asked for one in pair], signature=signature) as ground:
+        models = [(ground.model_with(first), ground.model_with(second)) for first, second in asked]
+    labels = [label_of(first is not None, second is not None) for first, second in models]
+    types = None
+    if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
+        types = types_of([*common, *[one for pair in asked for one in pair]])
+        demands = types.combined([types.constraint(one) for one in common])
+        if demands is None:
             return False
-        if found.label == UNKNOWN and found.with_goal is not None and found.without_goal is not None:
-            version.models = (found.with_goal, found.without_goal)
-        problem.engines = found.engines
+        second = [
+            label_of(*[types.solve([demands, types.constraint(one)]) is not None for one in pair]) for pair in asked
+        ]
+        if second != labels:
+            raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+    if labels != [version.label for version in problem.versions]:
+        return False
+    for version, (with_goal, without_goal) in zip(problem.versions, models, strict=True):
+        if with_goal is None or without_goal is None:
+            continue
+        version.models = (with_goal, without_goal)
+        stated = [*common, version.switch]
+        for model, value in ((with_goal, True), (without_goal, False)):
+            if evaluate(model, problem.goal) is not value or not all([evaluate(model, one) for one in stated]):
+                raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+    problem.engines = ("grounding + minisat22", "element_types" if types is not None else "kernel or evaluated models")
     return True
