@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from custodiet.errors import FormulaError
 from custodiet.logic.formulas import (
     FALSUM,
     And,
@@ -27,6 +28,7 @@ from custodiet.logic.formulas import (
     instantiate,
     is_literal,
 )
+from custodiet.logic.fragments import signature_of
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.problem import Problem, Version
 from custodiet.logic.generate.steps import Line
@@ -51,7 +53,9 @@ class Lift:
     """
 
     def __init__(self, draws: Draws, atoms: Sequence[Atom], num_places: int, sorts: Sequence[str]) -> None:
-        names = [f"{letter}{turn}" if turn else letter for turn in range(1 + len(atoms) // 20) for letter in _PREDICATES]
+        names = [
+            f"{letter}{turn}" if turn else letter for turn in range(1 + len(atoms) // 20) for letter in _PREDICATES
+        ]
         draws.shuffle(names)
         options = {1: ((0,),), 2: _PLACES_OF_PAIRS, 3: _PLACES_OF_TRIPLES}[num_places]
         self.sorts = tuple(sorts)
@@ -112,7 +116,7 @@ class Lift:
         """The lines from the formula said of all to the formula said of these individuals, a variable at a time."""
         lines = []
         whole = self.of_all(formula)
-        terms = dict(zip(_VARIABLES, individuals, strict=False))
+        terms: dict[str, str] = dict(zip(_VARIABLES, individuals, strict=False))
         while isinstance(whole, ForAll):
             part = instantiate(whole.body, {whole.variable: terms[whole.variable]})
             lines.append(Line(part, "universal instantiation", (whole,)))
@@ -131,7 +135,8 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
 
     Returns:
         The problem with new premises, goal and proofs; labels, supports and depths stay what they were. Its `models` are
-        left out: whoever certifies the lifted problem finds new ones. None if two premises became one.
+        left out: whoever certifies the lifted problem finds new ones. None if two premises became one, or if the sort of a
+        constant could not be told from what is said of it.
     """
     atoms: dict[Atom, None] = {}
     for one in (*problem.premises, *[version.switch for version in problem.versions], problem.goal):
@@ -178,7 +183,7 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
             lines.extend(ending(index))
         versions.append(replace(version, switch=stated[version.switch], lines=lines, models=None))
     premises = [stated[one] for one in problem.premises]
-    if len(set(premises)) < len(premises):
+    if len(set(premises)) < len(premises) or (any(sorts) and not _sorts_can_be_told(list(stated.values()), goal)):
         return None
     return replace(
         problem,
@@ -192,13 +197,20 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
     )
 
 
+def _sorts_can_be_told(premises: Sequence[Formula], goal: Formula) -> bool:
+    """Whether the formulas alone give away the sort of every constant."""
+    try:
+        signature_of([*premises, goal])
+    except FormulaError:
+        return False
+    return True
+
+
 def _three(versions: list[Version]) -> tuple[Version, Version, Version]:
     return versions[0], versions[1], versions[2]
 
 
-def _distractor(
-    draws: Draws, lift: Lift, formula: Formula, subjects: Sequence[str], others: Sequence[str]
-) -> Formula:
+def _distractor(draws: Draws, lift: Lift, formula: Formula, subjects: Sequence[str], others: Sequence[str]) -> Formula:
     at = draws.random()
     if is_literal(formula):
         at = 0.3 + 0.6 * at

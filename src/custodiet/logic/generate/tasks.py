@@ -126,13 +126,18 @@ def _altered(draws: Draws, formula: Formula, case: Case) -> Formula | None:
     at = draws.random()
     if isinstance(formula, (Implies, Iff)) and at < 0.6:
         if isinstance(formula, Implies):
-            return Implies(formula.right, formula.left) if at < 0.3 else Implies(formula.left, complement(formula.right))
+            return (
+                Implies(formula.right, formula.left) if at < 0.3 else Implies(formula.left, complement(formula.right))
+            )
         return Iff(formula.left, complement(formula.right))
     if is_literal(formula) and at < 0.5:
         return complement(formula)
     inside = atoms_of(formula)
-    others = [one for premise in case.premises for one in atoms_of(premise) if len(one.args) == len(inside[0].args)] if inside else []  # fmt: skip
-    names = sorted({one.predicate for one in others} - {one.predicate for one in inside})
+    if not inside:
+        return None
+    sorts = case.problem.predicates
+    alike = {name for name, places in sorts.items() if places == sorts[inside[0].predicate]}
+    names = sorted(alike - {one.predicate for one in inside})
     if not names:
         return None
     return _with_predicate(formula, inside[0].predicate, draws.pick(names))
@@ -170,7 +175,9 @@ def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[
             options = [case.premises[place], *wrong]
             draws.shuffle(options)
             letter = _LETTERS[options.index(case.premises[place])]
-            listed = "\n".join([f"{name}. {wording.sentence(one)}" for name, one in zip(_LETTERS, options, strict=False)])
+            listed = "\n".join(
+                [f"{name}. {wording.sentence(one)}" for name, one in zip(_LETTERS, options, strict=False)]
+            )
             prompt = (
                 f"Premises:\n{_listed(left, wording)}\n\nConclusion: {wording.sentence(wanted)}\n\n"
                 f"The conclusion does not follow. Which of these, added to the premises, makes it follow?\n{listed}\n\n"
@@ -209,7 +216,8 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     third = by_key[2, False]
     sets.append((third, [*third.premises, draws.pick([third.goal, complement(third.goal)])], None))
     both = [*first.premises, second.problem.versions[1].switch]
-    clash = sorted({*first.support, *[len(first.premises) if place == first.problem.switch_at else place for place in second.support]})  # fmt: skip
+    moved = {second.problem.switch_at: len(first.premises)}  # the other switch stands at the end
+    clash = sorted({*first.support, *[moved.get(place, place) for place in second.support]})
     sets.append((first, both, clash))
     rows = []
     for case, stated, clash_places in sets:
