@@ -7,7 +7,7 @@
                 | "any" N group | ANYONE-WHO list group | true "and" true | true { "," true } ", or" true ...
                 | "either" clause { "," clause } ", or" clause | "either" clause "or" clause ", or both"
                 | clause [ ("if" | "whenever" | "only if" | iff) clause | junction ]
-    true        = "it is true that" clause
+    true        = "it is true that" closed
     bare        = clause [ ("and" | "or") clause | { "," clause } (", and" | ", or") clause ]
     clause      = literal | ("it is not the case that" | "it is false that") clause
                 | "both" clause "and" clause | "either" clause "or" clause | "neither" clause "nor" clause
@@ -21,8 +21,9 @@
     group       = said | "both" said "and" said | "either" said "or" said
     list        = said | said ("and" | "or") said | said "," said { "," said } (", and" | ", or") said
 
-Every choice is made by the next lexeme (or the one after it), so no sequence has two trees. Beside an infix word only
-clauses are taken that are closed (literals and `quantified`): others would be ambiguous to people.
+Every choice is made by the next lexeme (or the one after it), so no sequence has two trees. Between commas only clauses
+are taken that are closed (literals and `quantified`), and before an infix word only literals: people would read others in
+two ways ("some dax is red or ..." may go on about the dax; "every dax is not red" may be said of some).
 In the antecedent of a sentence, "a person X" introduces a variable for the whole sentence.
 """
 
@@ -44,7 +45,7 @@ _SAID = {
 }  # fmt: skip
 _DENYING = {"V-", "R-", "Q-", "T-", "is not", "is not identical to", "not same", "Vs-"}
 _LETTERS = ("X", "Y", "Z", "U", "V", "W")
-_IFF = ("if and only if", "exactly when", "just in case")
+_IFF = ("if and only if", "exactly when", "precisely if")
 _MAX_DEPTH = 150
 
 
@@ -75,7 +76,8 @@ class Parser:
         self.depth = 0
         self.named: dict[str, str] = {}
         self.introduced: list[tuple[str, tuple[str, int]]] | None = None
-        self.closed = False
+        self.closed = False  # whether the clause that was read last is closed, and whether it is plain
+        self.plain = False
 
     def parse(self) -> Tree:
         """The tree of the whole sequence; raises ParseFailure."""
@@ -109,7 +111,9 @@ class Parser:
         kind, after = self.kinds[self.at], self.kinds[self.at + 1]
         if kind == "for every":
             return self.prefixed(self.sentence)
-        if kind in ("if", "whenever") and after == "some kind":
+        if kind in ("if", "whenever") and (
+            after == "some kind" or (after == "a kind" and not _variable_text(self.kinds[self.at + 2]))
+        ):
             return self.generic_rule()
         if kind in ("if", "whenever", "in every case in which"):
             return self.rule()
@@ -195,24 +199,36 @@ class Parser:
         """As in "if something is red, then it is big"."""
         end = ", then" if self.kinds[self.take()] == "if" else ","
         sort, x = ("kind", self.take()), self.variable()
-        such = self.listed(x)
+        such = self.nameless(self.listed)(x)
         self.expect(end)
         self.expect("it")
         return ("forall", x, sort, ("implies", such, self.group(x)))
 
     def generic_equivalence(self) -> Tree:
         sort, x = ("kind", self.take()), self.variable()
-        first = self.said(x)
+        first = self.nameless(self.said)(x)
         self.expect(*_IFF)
         self.expect("it")
         return ("forall", x, sort, ("iff", first, self.said(x)))
+
+    def nameless(self, reader: Callable[[Term], Tree]) -> Callable[[Term], Tree]:
+        """Reads what names no one: after "if something avoids Rex" the word "it" could be Rex."""
+
+        def read(x: Term) -> Tree:
+            start = self.at
+            tree = reader(x)
+            if any(kind not in ("V+", "V-", "and", "or", ",", ", and", ", or") for kind in self.kinds[start : self.at]):
+                raise ParseFailure(start, 'what names no one else before a pronoun; or a variable, "if a person X ..."')
+            return tree
+
+        return read
 
     def truths(self) -> Tree:
         """As in "it is true that A, it is true that B, and it is true that C"."""
         parts, last = [], ""
         while True:
             self.expect("it is true that")
-            parts.append(self.clause())
+            parts.append(self.closed_clause())
             if last:
                 break
             word = self.kinds[self.expect(*(("and", "or", ",") if len(parts) == 1 else (",", ", and", ", or")))]
@@ -242,7 +258,10 @@ class Parser:
         kind = self.kinds[self.at]
         if not kind or kind not in ("if", "whenever", "only if", "and", "or", ",", ", and also", *_IFF):
             return first
-        self.check_closed(self.at)
+        if kind in (",", ", and also"):
+            self.check_closed(self.at)
+        else:
+            self.check_plain(self.at)
         if kind in ("and", "or", ","):
             tree = self.junction(first, commas=True)
             if tree[0] == "or" and len(tree[1]) == 2:
@@ -260,6 +279,10 @@ class Parser:
         if not self.closed:
             raise ParseFailure(at, "the end of the sentence, or a simple clause before this word")
 
+    def check_plain(self, at: int) -> None:
+        if not self.plain:
+            raise ParseFailure(at, "the end of the sentence, or before this word what is said of one individual")
+
     def closed_clause(self) -> Tree:
         start = self.at
         tree = self.clause()
@@ -270,7 +293,10 @@ class Parser:
     def bare(self, *, commas: bool) -> Tree:
         first = self.clause()
         if self.kinds[self.at] in ("and", "or") or (commas and self.kinds[self.at] == ","):
-            self.check_closed(self.at)
+            if self.kinds[self.at] == ",":
+                self.check_closed(self.at)
+            else:
+                self.check_plain(self.at)
             return self.junction(first, commas=commas)
         return first
 
@@ -294,7 +320,7 @@ class Parser:
         literal = kind in ("S+", "S-", "c", "a kind") or _variable_text(kind)
         if literal:
             tree = self.literal()
-            self.closed = True
+            self.closed = self.plain = True
             return tree
         outer, self.introduced = self.introduced, None
         self.depth += 1
@@ -304,9 +330,10 @@ class Parser:
         if reader is not None:
             self.closed = True
             tree = reader(self)  # sets closed to False where it is not
+            self.plain = False
         else:
             tree = self.compound(kind)
-            self.closed = kind in ("a contradiction holds", "there is a contradiction")
+            self.closed = self.plain = kind in ("a contradiction holds", "there is a contradiction")
         self.depth -= 1
         self.introduced = outer
         return tree
@@ -332,6 +359,7 @@ class Parser:
             return ("falsum",)
         first = self.clause()
         if kind == "it holds that":
+            self.check_plain(self.at)
             word = self.kinds[self.expect(*_IFF, "only if")]
             return ("implies" if word == "only if" else "iff", first, self.clause())
         if kind in _BRACKETS:
@@ -581,7 +609,7 @@ _QUANTIFIED = {
 _BRACKETS = {
     "both": ("and", "and"), "either": ("or", "or"), "neither": ("or", "nor"), "both of these hold :": ("and", "; and"),
     "these two are equivalent :": ("iff", "; and"), "these two are true or false together :": ("iff", "; and"),
-    "these two agree :": ("iff", "; and"),
+    "these two have the same truth value :": ("iff", "; and"),
 }  # fmt: skip
 _COMPOUND = {
     "it is not the case that", "it is false that", "a contradiction holds", "there is a contradiction", "it holds that",

@@ -51,6 +51,7 @@ from custodiet.logic.english.lexicon import (
     NOUN,
     NOUN_WHO,
     NOUNS,
+    ONE,
     SAID,
     SAME,
     SOME,
@@ -65,7 +66,7 @@ MAX_OPERANDS = 999
 
 Shape = tuple
 _WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_IFF = ("if and only if", "exactly when", "just in case")
+_IFF = ("if and only if", "exactly when", "precisely if")
 
 
 class Template(NamedTuple):
@@ -268,21 +269,14 @@ def _joined(shape: Shape) -> list[str]:
     if tag == "or":
         openings = [f"at least one of these {count} holds: ", f"one or more of these {count} hold: "]
     elif len(parts) == 2:
-        openings = ["both of these hold: "]
+        openings = ["both of these hold: ", "each of these two holds: "]
     else:
         openings = [f"all {count} of these hold: ", f"each of these {count} holds: "]
     patterns = [f"{one}{listed}" for one in openings]
     if len(parts) == 2:
-        patterns = [
-            "both {0} and {1}" if tag == "and" else "either {0} or {1}",
-            *(patterns[:1] if _deep(shape) else []),
-        ]
+        short = "both {0} and {1}" if tag == "and" else "either {0} or {1}"
+        patterns = [short] if _bare(shape, commas=True) else [short, *patterns]
     return _fill(patterns, *map(clauses, parts))
-
-
-def _deep(shape: Shape) -> bool:
-    """Whether an operand is more than a closed clause."""
-    return not all(map(closed, shape[1]))
 
 
 def _implied(shape: Shape) -> list[str]:
@@ -291,27 +285,45 @@ def _implied(shape: Shape) -> list[str]:
     before = _bare(left, commas=True) or clauses(left)
     before = [one for one in before if not one.startswith("if ")] or before
     texts = _fill(["if {0}, then {1}"], before, clauses(right))
-    if closed(left) and _simple(right):
-        texts = texts + _fill(["it holds that {0} only if {1}"], closed(left), _simple(right))
+    if _plain(left) and _simple(right):
+        texts = texts + _fill(["it holds that {0} only if {1}"], _plain(left), _simple(right))
     return texts
 
 
 def _equivalent(shape: Shape) -> list[str]:
     """An equivalence that may stand anywhere."""
     _, left, right = shape
-    if closed(left) and closed(right):
-        return _fill([f"it holds that {{0}} {one} {{1}}" for one in _IFF], closed(left), closed(right))
-    openings = ("these two are equivalent", "these two are true or false together", "these two agree")
+    if not _plain(left):
+        left, right = right, left
+    if _plain(left) and closed(right):
+        return _fill([f"it holds that {{0}} {one} {{1}}" for one in _IFF], _plain(left), closed(right))
+    openings = (
+        "these two are equivalent",
+        "these two are true or false together",
+        "these two have the same truth value",
+    )
     return _fill([f"{one}: {{0}}; and {{1}}" for one in openings], clauses(left), clauses(right))
 
 
+def _plain(shape: Shape) -> list[str]:
+    """Clauses that may stand before an infix word: "some dax is red or ..." could go on within the dax's predicate."""
+    return closed(shape) if shape[0] == "falsum" or _is_literal(shape) else []
+
+
 def _bare(shape: Shape, *, commas: bool) -> list[str]:
-    """Closed clauses joined without brackets, for places that are closed on both sides; empty if there are none."""
+    """Closed clauses joined without brackets, for places that are closed on both sides; empty if there are none.
+
+    Without a comma between them the first one is plain.
+    """
     if shape[0] not in ("and", "or"):
         return closed(shape)
     parts = [closed(one) for one in shape[1]]
     if not all(parts) or (len(parts) > 2 and not commas):
         return []
+    if len(parts) == 2 and not _plain(shape[1][0]):
+        if not _plain(shape[1][1]):
+            return []
+        parts.reverse()
     return _fill([_listed([f"{{{at}}}" for at in range(len(parts))], shape[0])], *parts)
 
 
@@ -350,6 +362,8 @@ def _every(shape: Shape) -> tuple[list[str], list[str]]:
     if body[0] == "iff":
         first, second = (_said(one, x) for one in body[1:])
         if first is None or second is None:
+            return [], []
+        if not _names_no_one(body[1]):
             return [], []
         return [], [f"{_slot(sort, A_KIND)} {first} {word} {_slot(sort, IT)} {second}" for word in _IFF]
     said = _said_group(body, x)
@@ -390,13 +404,27 @@ def _every_such(x: str, sort: int, such: Shape, then: Shape) -> tuple[list[str],
             texts.append(f"all {_slot(noun, NOUNS)} {many}")
         texts.append(f"{_slot(sort, EVERY_WHO)} {which} {said}")
         stand_alone = [f"any {_slot(noun, NOUN)} {said}"] if noun is not None else []
-    stand_alone += [
-        f"{_slot(sort, ANY_WHO)} {which} {said}",
-        f"if {_slot(sort, SOME)} {which}, then {_slot(sort, IT)} {said}",
-    ]
+    stand_alone.append(f"{_slot(sort, ANY_WHO)} {which} {said}")
+    someone, it = f"{_slot(sort, ONE)} {which}", _slot(sort, IT)
+    if not _names_no_one(such):  # "it" could be the one that is named
+        parts = such[1] if such[0] == "and" else (such,)
+        introduced = None if such[0] == "or" else _introduced(parts, {x: sort})
+        if introduced is None:
+            return texts, stand_alone
+        someone = introduced[0] if len(parts) == 1 else _listed(introduced, "and")
+        it = x.upper()
+        if then[0] in ("and", "or"):
+            return texts, stand_alone
+    stand_alone.append(f"if {someone}, then {it} {said}")
     if such[0] not in ("and", "or") or len(such[1]) == 2:
-        stand_alone.append(f"whenever {_slot(sort, SOME)} {which}, {_slot(sort, IT)} {said}")
+        stand_alone.append(f"whenever {someone}, {it} {said}")
     return texts, stand_alone
+
+
+def _names_no_one(shape: Shape) -> bool:
+    """Whether it says nothing of others than x, so that a pronoun after it can only be x."""
+    parts = shape[1] if shape[0] in ("and", "or") else (shape,)
+    return all(one[0] == "atom" and len(one[2]) == 1 for one in (_split(part)[1] for part in parts))
 
 
 def _some(shape: Shape) -> tuple[list[str], list[str]]:
@@ -521,10 +549,12 @@ def _conditional(shape: Shape) -> list[str]:
     bare = _bare(before, commas=False)
     if bare:
         texts = texts + _fill(["whenever {0}, {1}"], bare, clauses(after))
-    if closed(after) and _simple(before):
-        texts = texts + _fill(["{1} if {0}", "{1} whenever {0}"], _simple(before), closed(after))
+    if _plain(after) and _simple(before):
+        texts = texts + _fill(["{1} if {0}", "{1} whenever {0}"], _simple(before), _plain(after))
+    if _plain(before) and _simple(after):
+        texts = texts + _fill(["{0} only if {1}"], _plain(before), _simple(after))
     if closed(before) and _simple(after):
-        texts = texts + _fill(["{0} only if {1}", "that {0} implies that {1}"], closed(before), _simple(after))
+        texts = texts + _fill(["that {0} implies that {1}"], closed(before), _simple(after))
     if not bare:
         wide = [one for one in clauses(before) if not one.startswith("if ")] or clauses(before)
         texts = texts + _fill(["whenever {0}, {1}", "in every case in which {0}, {1}"], wide, clauses(after))
@@ -535,27 +565,29 @@ def _conditional(shape: Shape) -> list[str]:
 
 def _equivalence(shape: Shape) -> list[str]:
     _, left, right = shape
-    if not closed(left) or not _simple(right):
+    if not _plain(left) or not _simple(right):
         left, right = right, left
-    if not closed(left) or not _simple(right):
+    if not _plain(left) or not _simple(right):
         return clauses(shape)
-    return _fill([f"{{0}} {one} {{1}}" for one in _IFF], closed(left), _simple(right))
+    return _fill([f"{{0}} {one} {{1}}" for one in _IFF], _plain(left), _simple(right))
 
 
 def _junction(shape: Shape) -> list[str]:
     tag, parts = shape
     texts = clauses(shape)
-    true = _listed([f"it is true that {{{at}}}" for at in range(len(parts))], tag)
-    if _deep(shape):
-        return texts + _fill([true], *map(clauses, parts))
+    if not all(map(closed, parts)):
+        return texts
+    true = _fill([_listed([f"it is true that {{{at}}}" for at in range(len(parts))], tag)], *map(closed, parts))
     bare = _bare(shape, commas=True)
+    if tag == "and" and len(parts) == 2:
+        return _turns(bare + _fill(["{0}, and also {1}"], *map(closed, parts)) + (texts if bare else texts + true))
+    if not bare:
+        return _turns(texts + true)
     if tag == "or":
-        bare = bare + _fill(["{0}, or both", "either {0}, or both"] if len(parts) == 2 else ["either {0}"], bare)
-    elif len(parts) == 2:
-        bare = bare + _fill(["{0}, and also {1}"], *map(closed, parts))
-    else:
-        bare = bare + _fill([true], *map(closed, parts))
-    return _turns(bare + texts)
+        return _turns(
+            bare + _fill(["{0}, or both", "either {0}, or both"] if len(parts) == 2 else ["either {0}"], bare) + texts
+        )
+    return _turns(bare + true + texts)
 
 
 def _turns(texts: list[str]) -> list[str]:
