@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from custodiet.errors import FormulaError
 from custodiet.logic.formulas import (
     FALSUM,
     And,
@@ -28,7 +27,6 @@ from custodiet.logic.formulas import (
     instantiate,
     is_literal,
 )
-from custodiet.logic.fragments import signature_of
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.problem import Problem, Version
 from custodiet.logic.generate.steps import Line
@@ -183,7 +181,10 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
             lines.extend(ending(index))
         versions.append(replace(version, switch=stated[version.switch], lines=lines, models=None))
     premises = [stated[one] for one in problem.premises]
-    if len(set(premises)) < len(premises) or (any(sorts) and not _sorts_can_be_told(list(stated.values()), goal)):
+    if len(set(premises)) < len(premises):
+        return None
+    common = premises[: problem.switch_at] + premises[problem.switch_at + 1 :]
+    if any(sorts) and not all(_sorts_can_be_told(common, one.switch, goal) for one in versions):
         return None
     return replace(
         problem,
@@ -197,13 +198,18 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
     )
 
 
-def _sorts_can_be_told(premises: Sequence[Formula], goal: Formula) -> bool:
-    """Whether the formulas alone give away the sort of every constant."""
-    try:
-        signature_of([*premises, goal])
-    except FormulaError:
-        return False
-    return True
+def _sorts_can_be_told(common: Sequence[Formula], switch: Formula, goal: Formula) -> bool:
+    """Whether something is said of each constant that is also said of all, or some, individuals of a sort."""
+    told: set[str] = set()
+    asked: dict[str, set[str]] = {}
+    for one in (*common, switch, goal):
+        if isinstance(one, (ForAll, Exists)):
+            told.update([atom.predicate for atom in atoms_of(one)])
+        else:
+            for atom in atoms_of(one):
+                for term in atom.args:
+                    asked.setdefault(term, set()).add(atom.predicate)
+    return all(not told.isdisjoint(predicates) for predicates in asked.values())
 
 
 def _three(versions: list[Version]) -> tuple[Version, Version, Version]:

@@ -29,6 +29,11 @@ where the problem does not lend itself to the task and another one must be drawn
 _LETTERS = "ABCDEFGH"
 
 
+def _label(case: Case, premises: Sequence[Formula], goal: Formula) -> str:
+    """The label of another question about a case's symbols, by two engines."""
+    return certify(case.problem.logic, premises, goal, models=False, constants=case.problem.constants).label
+
+
 def _listed(premises: Sequence[Formula], wording: Wording) -> str:
     say = wording.sentence
     return "\n".join([f"{place}. {say(one)}" for place, one in enumerate(premises, start=1)])
@@ -117,7 +122,7 @@ def _spoil(draws: Draws, case: Case, step: Step) -> Formula | None:
     cited = [case.proof[number - 1].formula for number in step.cites]
     for _ in range(6):
         bad = _altered(draws, step.formula, case)
-        if bad is not None and bad != step.formula and certify(case.problem.logic, cited, bad).label != ENTAILED:
+        if bad is not None and bad != step.formula and _label(case, cited, bad) != ENTAILED:
             return bad
     return None
 
@@ -192,13 +197,12 @@ def _vain(
     draws: Draws, case: Case, left: list[Formula], missing: Formula, wanted: Formula, others: list[Formula]
 ) -> list[Formula] | None:
     """Three premises, alike the missing one, that do not make the conclusion follow and contradict nothing."""
-    logic = case.problem.logic
     found: list[Formula] = []
     for attempt in range(24):
         candidate = _altered(draws, missing if attempt % 3 else draws.pick(others), case)
         if candidate is None or candidate in found or candidate in left or candidate == missing:
             continue
-        if certify(logic, [*left, candidate], wanted).label == UNKNOWN:
+        if _label(case, [*left, candidate], wanted) == UNKNOWN:
             found.append(candidate)
             if len(found) == 3:
                 return found
@@ -225,7 +229,7 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
         draws.shuffle(order)
         shown = [stated[index] for index in order]
         numbers = None if clash_places is None else sorted([order.index(index) + 1 for index in clash_places])
-        if numbers is not None and not _is_minimal_clash(case.problem.logic, [shown[one - 1] for one in numbers]):
+        if numbers is not None and not _is_minimal_clash(case, [shown[one - 1] for one in numbers]):
             return None
         prompt = (
             f"Statements:\n{_listed(shown, wording)}\n\nCan all of these be true together? Answer `consistent`, or give "
@@ -237,11 +241,11 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     return rows
 
 
-def _is_minimal_clash(logic: str, statements: list[Formula]) -> bool:
+def _is_minimal_clash(case: Case, statements: list[Formula]) -> bool:
     """Whether the statements contradict each other, and no longer do so when one is left out."""
     for out in range(len(statements)):
         rest = [one for index, one in enumerate(statements) if index != out]
-        if certify(logic, rest, statements[out]).label != CONTRADICTED:
+        if _label(case, rest, statements[out]) != CONTRADICTED:
             return False
     return True
 
