@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
+from custodiet.logic.engines.decide import decide_by_tableau_or_z3
 from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
 from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
@@ -17,7 +18,7 @@ from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Decision, Model, evaluate, label_of
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model, evaluate, label_of
 
 __all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
@@ -296,8 +297,8 @@ def _prove(
         second = [one.label for one in decisions]
         engines = ("truth_table", "minisat22")
         if first is None:  # too many atoms
-            first = [one.label for one in _decide_by_sat(common, frame, "cadical153")]
-            engines = ("cadical153", "minisat22")
+            first, engine = _labels_by_tableau(common, frame.switch, frame.goal, None)
+            engines = (engine, "minisat22")
         if first != second:
             raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
         if first != labels:
@@ -358,8 +359,7 @@ def _models_of(decision: Decision) -> tuple[Model, Model] | None:
 def certify_problem(problem: Problem) -> bool:
     """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
 
-    The second engine is that of element types for monadic problems of few enough predicates. Otherwise it is the kernel,
-    which has yet to accept the proofs (`items.cases_of`), and, where nothing follows, evaluation of the two models.
+    The second engine is that of element types for monadic problems of few enough predicates, otherwise a hyper tableau.
 
     Returns:
         Whether every label is what the propositional problem promised.
@@ -376,19 +376,12 @@ def certify_problem(problem: Problem) -> bool:
     with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
         decisions = _decisions(ground, len(common), problem.goal)
     labels = [one.label for one in decisions]
-    types = None
     if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
-        types = types_of([*common, *switches, problem.goal])
-        demands = types.combined([types.constraint(one) for one in common])
-        if demands is None:
-            return False
-        goal = (types.constraint(problem.goal), types.constraint(problem.goal, False))
-        second = [
-            label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in goal])
-            for switch in switches
-        ]
-        if second != labels:
-            raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+        second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
+    else:
+        second, engine = _labels_by_tableau(common, switches, problem.goal, signature)
+    if second != labels:
+        raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
     if labels != [version.label for version in problem.versions]:
         return False
     for version, decision in zip(problem.versions, decisions, strict=True):
@@ -397,5 +390,29 @@ def certify_problem(problem: Problem) -> bool:
             told = [*common, version.switch]
             if evaluate(model, problem.goal) is not value or not all(evaluate(model, one) for one in told):
                 raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
-    problem.engines = ("grounding + minisat22", "element_types" if types is not None else "kernel or evaluated models")
+    problem.engines = (decisions[0].engines[0], engine)
     return True
+
+
+def _labels_by_tableau(
+    common: list[Formula], switches: Sequence[Formula], goal: Formula, signature: Signature | None
+) -> tuple[list[str], str]:
+    """The label of each version by a hyper tableau, or by z3 where that would take long; and the engines' names."""
+    found: list[Decision] = []
+    for switch in switches:
+        found.append(decide_by_tableau_or_z3([*common, switch], goal, models=False, signature=signature))
+    names = dict.fromkeys([one.engines[0] for one in found])
+    return [one.label for one in found], " and ".join(names)
+
+
+def _labels_by_types(common: list[Formula], switches: list[Formula], goal: Formula) -> list[str]:
+    """The label of each version by element types."""
+    types = types_of([*common, *switches, goal])
+    demands = types.combined([types.constraint(one) for one in common])
+    if demands is None:
+        return [INCONSISTENT] * 3
+    asked = (types.constraint(goal), types.constraint(goal, False))
+    return [
+        label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in asked])
+        for switch in switches
+    ]
