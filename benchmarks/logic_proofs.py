@@ -228,9 +228,16 @@ def conditional_proof(m: Maker, at: int) -> int:
 
 def reductio(m: Maker, at: int) -> int:
     case = m.literal()
+    if m.rng.random() < 0.2:
+        link = m.premise(Implies(case, complement(case)))
+        assumed = m.add(case, "assumption")
+        against = m.add(complement(case), "modus ponens", link, assumed)
+        return m.add(complement(case), "reductio", assumed, against)
     link = m.premise(Implies(case, complement(m.said(at))))
     assumed = m.add(case, "assumption")
     against = m.add(complement(m.said(at)), "modus ponens", link, assumed)
+    if m.rng.random() < 0.3:
+        return m.add(complement(case), "reductio", *m.shuffled(assumed, at, against))
     false = m.add(FALSUM, "contradiction", *m.shuffled(at, against))
     return m.add(complement(case), "reductio", assumed, false)
 
