@@ -7,10 +7,10 @@ support, a model) is a handful of bitwise operations on columns, each tens of na
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from custodiet.errors import FormulaError
+from custodiet.logic.engines.supports import Supports
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -27,7 +27,6 @@ from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKN
 
 __all__ = [
     "MAX_ATOMS",
-    "Supports",
     "Table",
     "all_supports",
     "column",
@@ -204,21 +203,6 @@ def minimal_support(columns: Sequence[int], goal: int, full: int) -> tuple[int, 
             kept.append(i)
             right &= columns[i]
     return tuple(kept[::-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Supports:
-    """Minimal sets of premises that entail a goal.
-
-    Args:
-        sets: each as 0-based numbers of premises in ascending order; shortest first, then by number.
-        complete: whether these are all; False if the search met its budget.
-        necessary: the premises that stand in every support, found by leaving out one at a time (also if incomplete).
-    """
-
-    sets: tuple[tuple[int, ...], ...]
-    complete: bool
-    necessary: tuple[int, ...]
 
 
 def all_supports(columns: Sequence[int], goal: int, full: int, *, budget: int = 2000) -> Supports:
