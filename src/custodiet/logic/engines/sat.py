@@ -147,7 +147,7 @@ def _merged(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...] | 
     return left
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def clause_form(formula: Formula) -> ClauseForm:
     """Clauses that hold, with some choice for the names, exactly where the formula does.
 
@@ -159,7 +159,7 @@ def clause_form(formula: Formula) -> ClauseForm:
     return _form(encoder, clauses, 0)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def literal_form(formula: Formula) -> ClauseForm:
     """Clauses that some choice for the names satisfies whatever the atoms are, the literal being true where the formula is.
 

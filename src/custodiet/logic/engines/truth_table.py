@@ -41,7 +41,8 @@ __all__ = [
 
 NAME = "truth_table"
 MAX_ATOMS = 16
-_CACHE_BYTES = 8 << 20  # of columns, for each table
+_CACHE_BYTES = 4 << 20  # of columns and the formulas that they are of, for each table
+_FORMULA_BYTES = 600
 
 
 class Table:
@@ -74,7 +75,7 @@ class Table:
         if len(self._patterns) != len(self.atoms):
             raise FormulaError("an atom stands twice in a truth table", got=[format_formula(one) for one in atoms])
         self._cache: dict[Formula, int] = {}
-        self._limit = max(256, _CACHE_BYTES // (self.num_rows // 8 + 28))
+        self._limit = max(256, _CACHE_BYTES // (self.num_rows // 8 + _FORMULA_BYTES))
 
     def column(self, formula: Formula) -> int:
         """The rows where the formula is true.
@@ -128,18 +129,18 @@ class Table:
         return Model({}, {}, frozenset([atom for i, atom in enumerate(self.atoms) if row >> i & 1]))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _table(atoms: tuple[Atom, ...]) -> Table:
     return Table(atoms)
 
 
 def table_of(formulas: Iterable[Formula]) -> Table:
-    """The table over the atoms of the formulas, in the order of their names; the latest 16 tables are kept."""
+    """The table over the atoms of the formulas, in the order of their names; the latest 8 tables are kept."""
     atoms = sorted({atom for one in formulas for atom in _atoms(one)})
     return _table(tuple(atoms))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def _atoms(formula: Formula) -> tuple[Atom, ...]:
     return tuple([one for one in subformulas(formula) if isinstance(one, Atom)])
 
