@@ -81,6 +81,7 @@ def certify(
 def decide_by_tableau_or_z3(
     premises: Sequence[Formula], goal: Formula, *, models: bool = True, signature: Signature | None = None
 ) -> Decision:
+    """Decide by a hyper tableau, or by z3 where that would take long; arguments as those of `decide_by_tableau`."""
     found = decide_by_tableau(premises, goal, models=models, signature=signature, budget=_TABLEAU_BUDGET)
     return decide_by_z3(premises, goal, models=models, signature=signature) if found is None else found
 
