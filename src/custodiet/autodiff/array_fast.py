@@ -32,20 +32,21 @@ _asarray = np.asarray
 
 
 class Space:
-    """The plain arrays of one shape (not `()`) and dtype on one tape that are not views."""
+    """The plain arrays of one shape (not `()`) and dtype on one tape.
 
-    __slots__ = ("double", "dtype", "shape", "trace")
+    It does not know its tape, which knows it: without cycles a tape is gone as soon as nobody needs it.
+    """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], trace: ReverseTrace) -> None:
+    __slots__ = ("double", "dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
-        self.trace = trace
         self.double = dtype == np.float64
         """numbers may be kept as arrays without axes: NumPy multiplies by one in less than by a Python float"""
 
-    def add(self, out: Any, entry: Any) -> TracedArray:
+    def add(self, trace: ReverseTrace, out: Any, entry: Any) -> TracedArray:
         """An array of this space, recorded."""
-        trace = self.trace
         entries = trace.entries
         made = _new(TracedArray)
         made._v = out
@@ -57,17 +58,20 @@ class Space:
 
 
 def _enter(x: TracedArray) -> Space | None:
-    """Have a handle know its space; None where it is in none."""
+    """The space that a handle is in, None where it is in none; views are cut anew, all others remember it."""
+    if x.base is not None:
+        x.sync()
     v, trace = x._v, x._t
-    if x.base is not None or type(trace) is not ReverseTrace or type(v) is not np.ndarray or not v.ndim:
+    if type(trace) is not ReverseTrace or type(v) is not np.ndarray or not v.ndim:
         return None
     key = v.shape, v.dtype
     space = trace.spaces.get(key)
     if space is None:
         if not all(map(operator.is_, map(RULES.get, _KNOWN), _KNOWN.values())):
             return None  # somebody has other rules for the operations here
-        space = trace.spaces[key] = Space(*key, trace)
-    x.space = space
+        space = trace.spaces[key] = Space(*key)
+    if x.base is None:
+        x.space = space
     return space
 
 
@@ -125,10 +129,10 @@ def _add(general: Operator) -> Operator:
         space = self.space or _enter(self)
         if space is not None:
             if type(other) is TracedArray and (other.space or _enter(other)) is space:
-                return space.add(self._v + other._v, [self._i, ONE, other._i, ONE])
+                return space.add(self._t, self._v + other._v, [self._i, ONE, other._i, ONE])
             w = _plain(other, space, False)
             if w is not None:
-                return space.add(self._v + w, [self._i, ONE, 0, ONE])
+                return space.add(self._t, self._v + w, [self._i, ONE, 0, ONE])
         return general(self, other)
 
     return run
@@ -139,10 +143,10 @@ def _subtract(general: Operator) -> Operator:
         space = self.space or _enter(self)
         if space is not None:
             if type(other) is TracedArray and (other.space or _enter(other)) is space:
-                return space.add(self._v - other._v, [self._i, ONE, other._i, MINUS])
+                return space.add(self._t, self._v - other._v, [self._i, ONE, other._i, MINUS])
             w = _plain(other, space, False)
             if w is not None:
-                return space.add(self._v - w, [self._i, ONE, 0, ONE])
+                return space.add(self._t, self._v - w, [self._i, ONE, 0, ONE])
         return general(self, other)
 
     return run
@@ -154,7 +158,7 @@ def _subtract_from(general: Operator) -> Operator:
         if space is not None:
             w = _plain(other, space, False)
             if w is not None:
-                return space.add(w - self._v, [self._i, MINUS, 0, ONE])
+                return space.add(self._t, w - self._v, [self._i, MINUS, 0, ONE])
         return general(self, other)
 
     return run
@@ -167,11 +171,15 @@ def _multiply(general: Operator) -> Operator:
             v = self._v
             if type(other) is TracedArray and (other.space or _enter(other)) is space:
                 w = other._v
-                self.shared = other.shared = True
-                return space.add(v * w, [self._i, w, other._i, v])
+                if self.space is None or other.space is None:
+                    self.keep()
+                    other.keep()
+                else:
+                    self.shared = other.shared = True
+                return space.add(self._t, v * w, [self._i, w, other._i, v])
             w = _plain(other, space, True)
             if w is not None:
-                return space.add(v * w, [self._i, w, 0, ONE])
+                return space.add(self._t, v * w, [self._i, w, 0, ONE])
         return general(self, other)
 
     return run
@@ -184,12 +192,13 @@ def _divide(general: Operator) -> Operator:
             if type(other) is TracedArray and (other.space or _enter(other)) is space:
                 below = other._v
                 out = self._v / below
-                made = space.add(out, _Quotient(self._i, other._i, below, out))
-                other.shared = made.shared = True
+                made = space.add(self._t, out, _Quotient(self._i, other._i, below, out))
+                made.shared = True
+                other.keep()
                 return made
             below = _plain(other, space, True)
             if below is not None:
-                return space.add(self._v / below, _Quotient(self._i, 0, below, None))
+                return space.add(self._t, self._v / below, _Quotient(self._i, 0, below, None))
         return general(self, other)
 
     return run
@@ -202,8 +211,9 @@ def _divide_into(general: Operator) -> Operator:
             w = _plain(other, space, False)
             if w is not None:
                 out = w / self._v
-                made = space.add(out, _Quotient(0, self._i, self._v, out))
-                self.shared = made.shared = True
+                made = space.add(self._t, out, _Quotient(0, self._i, self._v, out))
+                made.shared = True
+                self.keep()
                 return made
         return general(self, other)
 
@@ -216,7 +226,7 @@ def _power(general: Operator) -> Operator:
             space = self.space or _enter(self)
             if space is not None:
                 v = self._v
-                return space.add(v * v, [self._i, 2.0 * v, 0, ONE])
+                return space.add(self._t, v * v, [self._i, 2.0 * v, 0, ONE])
         return general(self, other)
 
     return run
@@ -225,7 +235,7 @@ def _power(general: Operator) -> Operator:
 def _negative(general: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def run(self: TracedArray) -> Any:
         space = self.space or _enter(self)
-        return general(self) if space is None else space.add(-self._v, [self._i, MINUS, 0, ONE])
+        return general(self) if space is None else space.add(self._t, -self._v, [self._i, MINUS, 0, ONE])
 
     return run
 
@@ -247,14 +257,17 @@ def _ufunc(general: Callable[..., Any], pairs: dict[Any, tuple[Operator, Operato
                         v = self._v
                         out = ufunc(v)
                         if reads == "0":
-                            self.shared = True
-                            return space.add(out, [self._i, slope, v])
+                            if self.space is None:
+                                self.keep()
+                            else:
+                                self.shared = True
+                            return space.add(self._t, out, [self._i, slope, v])
                         if slope is itself:
-                            made = space.add(out, [self._i, out, 0, ONE])
+                            made = space.add(self._t, out, [self._i, out, 0, ONE])
                         elif reads:
-                            made = space.add(out, [self._i, slope, out])
+                            made = space.add(self._t, out, [self._i, slope, out])
                         else:
-                            return space.add(out, [self._i, slope(ZERO), 0, ONE])
+                            return space.add(self._t, out, [self._i, slope(ZERO), 0, ONE])
                         made.shared = True
                         return made
             elif ufunc in pairs:

@@ -388,11 +388,6 @@ class TracedArray:
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return calls.array_function(func, args, kwargs)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
-        return calls.method_of(self, name)
-
 
 # ---- operators, made from the ufuncs
 
@@ -450,6 +445,18 @@ for _name in _COMPARISONS:
 TracedArray.__neg__ = _unary(np.negative)  # type: ignore[attr-defined]
 TracedArray.__pos__ = _unary(np.positive)  # type: ignore[attr-defined]
 TracedArray.__abs__ = _unary(np.absolute)  # type: ignore[attr-defined]
+
+
+# ---- the other attributes of an array: a `__getattr__` would make every attribute slower, those of the class as well
+
+
+def _attribute(name: str) -> property:
+    return property(lambda self: calls.method_of(self, name), doc=f"As `numpy.ndarray.{name}`.")
+
+
+for _name in dir(np.ndarray):
+    if not _name.startswith("__") and not hasattr(TracedArray, _name):
+        setattr(TracedArray, _name, _attribute(_name))
 
 
 # ---- helpers
