@@ -29,6 +29,7 @@ __all__ = ["Space"]
 
 _new = object.__new__
 _asarray = np.asarray
+_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
 class Space:
@@ -37,13 +38,12 @@ class Space:
     It does not know its tape, which knows it: without cycles a tape is gone as soon as nobody needs it.
     """
 
-    __slots__ = ("double", "dtype", "shape")
+    __slots__ = ("dtype", "number", "shape")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
-        self.double = dtype == np.float64
-        """numbers may be kept as arrays without axes: NumPy multiplies by one in less than by a Python float"""
+        self.number = dtype.type
 
     def add(self, trace: ReverseTrace, out: Any, entry: Any) -> TracedArray:
         """An array of this space, recorded."""
@@ -67,8 +67,8 @@ def _enter(x: TracedArray) -> Space | None:
     key = v.shape, v.dtype
     space = trace.spaces.get(key)
     if space is None:
-        if not all(map(operator.is_, map(RULES.get, _KNOWN), _KNOWN.values())):
-            return None  # somebody has other rules for the operations here
+        if v.dtype not in _DTYPES or not all(map(operator.is_, map(RULES.get, _KNOWN), _KNOWN.values())):
+            return None  # the second: somebody has other rules for the operations here
         space = trace.spaces[key] = Space(*key)
     if x.base is None:
         x.space = space
@@ -82,17 +82,16 @@ def _plain(other: Any, space: Space, held: bool) -> Any:
         held: it is recorded, so that later writes must not show in it.
     """
     kind = type(other)
-    if kind is float or kind is int:
-        return _asarray(float(other)) if space.double else other
-    if kind is np.float64:
-        return _asarray(other) if space.double else None
+    if kind is float or kind is int:  # NumPy multiplies by an array without axes in less than by a Python float
+        return _asarray(float(other), space.dtype)
+    if kind is space.number:
+        return _asarray(other)
     if kind is TracedArray and other.t is None:
         w = other.v
         if type(w) is np.ndarray and w.shape == space.shape and w.dtype == space.dtype:
             return other.keep() if held else w
-    elif kind is np.ndarray:
-        if other.dtype == space.dtype and (other.shape == space.shape or (space.double and not other.ndim)):
-            return other.copy() if held and other.flags["W"] else other
+    elif kind is np.ndarray and other.dtype == space.dtype and (other.shape == space.shape or not other.ndim):
+        return other.copy() if held and other.flags["W"] else other
     return None
 
 

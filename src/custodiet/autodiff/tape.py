@@ -14,7 +14,7 @@ import numpy as np
 from custodiet.autodiff.arrays import TracedArray
 from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
-from custodiet.autodiff.rules.core import Rule, dtype_of, primal_of, scale, shape_of, unbroadcast
+from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
 from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
 from custodiet.autodiff.sweep import ZERO, Sweep, writable
 
