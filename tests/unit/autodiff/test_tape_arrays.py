@@ -240,6 +240,12 @@ def _constant(x):
     return np.sum(value * table)
 
 
+def _seen_through_views(x, y, change):
+    one, two, three, four = x[::-1], x[::-1], x[::-1], x[::-1]  # each is cut anew where it is used first
+    change(x)
+    return np.sum(one * y) + np.sum(np.sin(two)) + np.sum(y / three) + np.sum((four + 1.0) * y)
+
+
 def _ratio(x, y, change):
     value = x / y
     total = np.sum(value)  # reads nothing, so that only the quotient itself reads it on the way back
@@ -268,6 +274,7 @@ WRITES = {
     "quotient": _ratio,
     "reciprocal": lambda x, y, change: _ratio(2.0, x, change) + np.sum(y),
     "result of a ufunc": lambda x, y, change: _exponential(x, change) + np.sum(y),
+    "views of what was written": lambda x, y, change: _seen_through_views(x * 2.0, y * 1.0, change),
     "plain noise": lambda x, y, change: _noise(x) + np.sum(y),
     "a constant": lambda x, y, change: _constant(x) + np.sum(y),
 }
