@@ -37,6 +37,7 @@ class Version:
         support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
         models: for `unknown` one where the goal is true and one where it is false.
         depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+        opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
     """
 
     switch: Formula
@@ -45,6 +46,7 @@ class Version:
     support: tuple[int, ...]
     models: tuple[Model, Model] | None
     depth: int | None
+    opposite_lines: list[Line] | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Problem:
         frame: the premises that belong to the chains, live or dead.
         predicates: predicate -> sorts of its arguments.
         constants: constant -> sort, those of proofs included.
+        opposite: what is asked where the goal is turned around; its complement if there is nothing better.
         engines: names of those that agreed on every label.
     """
 
@@ -79,6 +82,7 @@ class Problem:
     frame: frozenset[Formula]
     predicates: dict[str, tuple[str, ...]]
     constants: dict[str, str] = field(default_factory=dict)
+    opposite: Formula | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 

@@ -167,7 +167,7 @@ def _with_predicate(formula: Formula, old: str, new: str) -> Formula:
 def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | None:
     rows = []
     for case in _proved(cases):
-        wanted = case.goal if case.label == ENTAILED else complement(case.goal)
+        wanted = case.goal if case.label == ENTAILED else case.opposite
         support = list(case.support)
         if len(support) < 3 or len(case.premises) < 4:
             return None
@@ -214,11 +214,11 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     first, second = by_key[0, False], by_key[1, False]
     sets: list[tuple[Case, list[Formula], list[int] | None]] = []
     for case, refuted in ((first, True), (second, False)):
-        extra = complement(case.goal) if refuted else case.goal
+        extra = case.opposite if refuted else case.goal
         sets.append((case, [*case.premises, extra], sorted([*case.support, len(case.premises)])))
-        sets.append((case, [*case.premises, case.goal if refuted else complement(case.goal)], None))
+        sets.append((case, [*case.premises, case.goal if refuted else case.opposite], None))
     third = by_key[2, False]
-    sets.append((third, [*third.premises, draws.pick([third.goal, complement(third.goal)])], None))
+    sets.append((third, [*third.premises, draws.pick([third.goal, third.opposite])], None))
     both = [*first.premises, second.problem.versions[1].switch]
     moved = {second.problem.switch_at: len(first.premises)}  # the other switch stands at the end
     clash = sorted({*first.support, *[moved.get(place, place) for place in second.support]})
