@@ -173,6 +173,8 @@ class CompiledTangent:
             values, changes, bits = self._sweep(native, given, prepared, copies, with_values)
             found.append(changes)
             entered |= bits
+        if not all(np.isfinite(one).all() for changes in found for one in changes):
+            raise Trapped  # an exact zero times an infinite slope is zero, and the interpreted path knows where
         if write_back:
             for original, copy in copies:
                 original[:] = copy.tolist() if isinstance(original, list) else copy
