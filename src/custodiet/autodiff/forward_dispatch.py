@@ -119,13 +119,14 @@ def _checked(
     f: Callable[..., Any], entry: CompiledTangent, args: tuple[Any, ...], places: tuple[int, ...],
     seeds: NDArray[np.float64] | None, write_back: bool,
 ) -> Forward:  # fmt: skip
-    unknown = write_back and entry.writes and entry.verified != entry.all_blocks
+    checked = entry.verified_once and entry.verified == entry.all_blocks
+    unknown = write_back and entry.writes and not checked
     before = copy.deepcopy(args) if unknown else args
     values, changes, entered = entry(args, seeds, write_back=write_back, with_values=not entry.only_changes)
     fresh = entered & ~entry.verified
     if fresh or not entry.verified_once:
         if entry.only_changes:
-            values, _, _ = entry(args, seeds)
+            values, _, _ = entry(before, seeds)
         verify_tangent(f, entry, before, places, seeds, values, changes, entry.where(fresh))
         entry.verified |= entered
         entry.verified_once = True
