@@ -6,16 +6,17 @@ import ast
 import builtins
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.array_arguments import told
 from custodiet.autodiff.compiler.arrays import Lazy, is_array
 from custodiet.autodiff.compiler.builtin_calls import BUILTIN_CALLS
-from custodiet.autodiff.compiler.composites import COMPOSITES
-from custodiet.autodiff.compiler.expressions import Expressions
-from custodiet.autodiff.compiler.frontend import Declined, source_of
+from custodiet.autodiff.compiler.composites import COMPOSITES, SCALAR_PROGRAMS
+from custodiet.autodiff.compiler.expressions import LIBRARY, Expressions
+from custodiet.autodiff.compiler.frontend import Declined, Source, source_of
 from custodiet.autodiff.compiler.ir import (
     Alloc,
     Arr,
@@ -53,7 +54,8 @@ ALLOCATORS: dict[Any, float | None] = {
     np.empty_like: 0.0,
     np.ones_like: 1.0,
 }
-ALLOCATORS[np.full] = None
+ALLOCATORS[np.full] = ALLOCATORS[np.full_like] = None
+LIKE = (np.zeros_like, np.empty_like, np.ones_like, np.full_like)
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
@@ -220,6 +222,8 @@ class CallExpressions(Expressions):
             return handler(self, node)
         if _hashable(target) and target in SCALAR_CALLS:
             return self._scalar_call(SCALAR_CALLS[target], node)
+        if _hashable(target) and target in SCALAR_PROGRAMS:
+            return self._scalar_program(SCALAR_PROGRAMS[target], node)
         if _hashable(target) and target in ALLOCATORS:
             return self._allocate(target, node)
         if _hashable(target) and target in COMPOSITES:
@@ -265,21 +269,36 @@ class CallExpressions(Expressions):
             )
         return self.scalar_operation(name, values, node.lineno)
 
+    def _scalar_program(self, function: Callable[..., Any], node: ast.Call) -> Value:
+        """A function of numbers that is a program itself, over the elements of arrays."""
+        values = [self.value(one) for one in node.args]
+        line = node.lineno
+        if node.keywords or len(values) != function.__code__.co_argcount:
+            raise Declined(f"`{function.__name__}` of {len(values)} arguments, or with keywords", line=line)
+
+        def work(*parts: Operand) -> Operand:
+            return self.scalar(self.run(function, [self.as_float(one, line) for one in parts], line), line)
+
+        if any(isinstance(one, Lazy) or is_array(one) for one in values):
+            return self.elementwise(values, work, "f", line)
+        return work(*(self.scalar(one, line) for one in values))
+
     def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
         """A named function of numbers."""
         if name in _INT_RESULTS and all(self.scalar(one, line).type != "f" for one in values):
             raise Declined("a NumPy function of ints alone", line=line)
         args = [self.as_float(one, line) for one in values]
-        if name in ("npmax", "npmin"):
+        if name in _EXTREMES:
             return self._extreme_of(name, *args)
         return self.op(name, *args)
 
     def _extreme_of(self, name: str, a: Operand, b: Operand) -> Operand:
-        """np.maximum or np.minimum: NaN where either is; of equals each takes half the derivative, as on the tape."""
-        compare = "fgt" if name == "npmax" else "flt"
+        """np.maximum and its kin: NaN where either is, with fmax and fmin where both are; equals share the derivative."""
+        compare = "fgt" if name in ("npmax", "npfmax") else "flt"
         half = Const(0.5)
         middle = self.op("fadd", self.op("fmul", half, a), self.op("fmul", half, b))
-        nan = self.op("select", self.op("fne", a, a), a, b)
+        first, second = (a, b) if name in ("npmax", "npmin") else (b, a)
+        nan = self.op("select", self.op("fne", a, a), first, second)
         equal = self.op("select", self.op("feq", a, b), middle, nan)
         return self.op("select", self.op(compare, a, b), a, self.op("select", self.op(compare, b, a), b, equal))
 
@@ -290,9 +309,9 @@ class CallExpressions(Expressions):
             if one.arg != "dtype" or not isinstance(kind, Static) or kind.value not in FLOAT_DTYPES:
                 raise Declined("an array of another dtype than float64", line=line)
         given = self.value(node.args[0])
-        if target in (np.zeros_like, np.empty_like, np.ones_like):
+        if target in LIKE:
             if self._is_int(given) or not (isinstance(given, Lazy) or is_array(given)):
-                raise Declined("an array like something else", line=line)
+                raise Declined(f"`{told(node)}` of something else than an array of floats", line=line)
             shape = tuple(self.dims(given))  # type: ignore[arg-type]
         else:
             parts = given.items if isinstance(given, Tup) else [given]
@@ -328,23 +347,39 @@ class CallExpressions(Expressions):
         node: ast.Call,
     ) -> Value:
         env = self._bind(body, defaults, node)
-        depth = self.frame.depth + 1
-        running: Frame | None = self.frame
         if self._is_running(body):
             return self.recursive_call(body, source, parent, env, node)
+        return self._read_in_place(body, source, parent, env, node.lineno)
+
+    def _read_in_place(
+        self, body: ast.FunctionDef | ast.Lambda, source: Source, parent: Frame | None, env: dict[str, Value], line: int
+    ) -> Value:
+        """A function's body, its parameters bound."""
+        running, at, depth = self.frame, self.line, self.frame.depth + 1
         if depth > MAX_DEPTH:
-            raise Declined("functions call one another too deep to be read in place", line=node.lineno)
-        frame = Frame(source, env, parent, depth, home=self.context)
+            raise Declined("functions call one another too deep to be read in place", line=line)
+        frame = Frame(source, env, parent, depth, home=self.context, caller=running, call_line=line)
         self.active_nodes.append(body)
         try:
             return self.run_body(frame, body)
         except Declined as declined:
+            if source.file == LIBRARY and not declined.file:
+                name = getattr(body, "name", "a function")
+                raise Declined(f"`{name}` of these arguments: {declined.reason}", line=line) from None
             if declined.line and not declined.file and parent is None:
                 raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
             raise
         finally:
             self.active_nodes.pop()
-            self.frame = running
+            self.frame, self.line = running, at
+
+    def run(self, function: Callable[..., Any], values: Sequence[Value], line: int) -> Value:
+        """A plain Python function of values: read in place."""
+        source = source_of(function)
+        body = source.node
+        names = [one.arg for one in body.args.args]
+        env = dict(zip(names, (self.materialize(one, line) for one in values), strict=True))
+        return self._read_in_place(body, source, None, env, line)
 
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
@@ -465,12 +500,15 @@ class CallExpressions(Expressions):
         raise TypeError("Expressions is half of a Lowerer")
 
 
-_INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npmax", "npmin"}
+_EXTREMES = frozenset({"npmax", "npmin", "npfmax", "npfmin"})
+_INT_RESULTS = {
+    "fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "floor", "ceil", "trunc", "rint", "fmod", "cfmod", "ffloordiv", *_EXTREMES,
+}  # fmt: skip
 """what NumPy computes in 64-bit ints where all operands are ints"""
 
 
 def _num_operands(name: str) -> int:
-    return 2 if name in ("npmax", "npmin") else len(DERIVATIVES.get(name, "a"))
+    return 2 if name in _EXTREMES else len(DERIVATIVES.get(name, "a"))
 
 
 def _refuse_leaks(node: ast.expr) -> None:

@@ -213,7 +213,7 @@ class CompiledGradient:
         self.program, self.plan, self.native, self.result = program, plan, native, result
         self.argnums, self.free, self.statics = tuple(argnums), free, statics
         self.num_blocks, self.first_line = len(plan.block_lines), first_line + 1
-        self.block_lines = [line + first_line for line in plan.block_lines]
+        self.block_places = [program.where(line, file, first_line) for line in plan.block_lines]
         self.file = file
         self.all_blocks = (1 << self.num_blocks) - 1
         self.verified = 0
@@ -364,8 +364,9 @@ class CompiledGradient:
 
     def where(self, blocks: int) -> str:
         """File and line of the first of some basic blocks."""
-        lines = [line for place, line in enumerate(self.block_lines) if blocks >> place & 1]
-        return f"{self.file}:{lines[0] if lines else self.first_line}"
+        found = [one for number, one in enumerate(self.block_places) if blocks >> number & 1]
+        file, line = found[0] if found else (self.file, self.first_line)
+        return f"{file}:{line}"
 
     @staticmethod
     def _zero_like(leaf: Any) -> Any:
@@ -408,8 +409,8 @@ def compile_gradient(
         try:
             reversed_ = reverse_program(program)
         except Declined as declined:
-            line = declined.line + source.first_line if declined.line else source.first_line + 1
-            raise Declined(declined.reason, line=line, file=source.file) from None
+            file, line = program.where(declined.line, source.file, source.first_line)
+            raise Declined(declined.reason, line=line, file=file) from None
         planned = make_plan(program, reversed_)
         keep_plan(key, planned[0])
     plan, native = planned
@@ -461,8 +462,9 @@ def _read_checked(
     written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
     copied = written & read.lowerer.view_sites.keys()
     if copied:
-        line = min(read.lowerer.view_sites[site] for site in copied) + source.first_line
-        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+        first = min(read.lowerer.view_sites[site] for site in copied)
+        file, line = read.program.where(first, source.file, source.first_line)
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=file)
     snapshots = written & read.lowerer.product_sites
     if snapshots:
         read = _read(source, names, args, argnums, frozenset(snapshots))

@@ -51,7 +51,8 @@ from custodiet.autodiff.compiler.llvm_calls import (
 )
 from custodiet.autodiff.compiler.llvm_loops import Loops, num_slots
 from custodiet.autodiff.compiler.llvm_operations import INTRINSICS, LIBM, LIBM_BINARY, LLVM_TYPE
-from custodiet.autodiff.compiler.llvm_text import GEMM, PRELUDE
+from custodiet.autodiff.compiler.llvm_text import GEMM, PRELUDE, TRIGAMMA
+from custodiet.autodiff.compiler.operations import BINARY_SPECIAL, SPECIAL
 
 __all__ = ["BITS", "LLVM_TYPE", "Emitter", "num_slots", "to_llvm"]
 
@@ -101,6 +102,10 @@ class Emitter(Loops):
         declares = [f"declare double @llvm.{one}.f64(double)" for one in INTRINSICS]
         declares += [f"declare double @{one}(double)" for one in LIBM]
         declares += [f"declare double @{one}(double, double)" for one in LIBM_BINARY]
+        for op in SPECIAL:
+            doubles = "double, " * (2 if op in BINARY_SPECIAL else 1)
+            declares.append(f"declare double @custodiet_{op}({doubles}i32)")
+        declares.append(TRIGAMMA)
         head = f"define i64 @{self.name}(ptr noalias %in, ptr noalias %out) {{\nentry:"
         runtime = [RUNTIME, *functions] if self.context else []
         if self.gemms:

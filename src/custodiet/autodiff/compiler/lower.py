@@ -60,6 +60,7 @@ class Lowerer(RareStatements):
         Raises:
             Declined: the first thing that is not understood.
         """
+        self.main = source
         try:
             frame = Frame(source, dict(arguments))
             value = self.run_body(frame, source.node)
@@ -78,6 +79,7 @@ class Lowerer(RareStatements):
             stores=self.stores,
             told=self.told,
             origins=self.origins,
+            places=list(self.places),
         )
 
     @staticmethod
@@ -158,6 +160,10 @@ class Lowerer(RareStatements):
         cond = self.truth(node.test)
         if isinstance(cond, Const):
             follow(node.body if cond.value else node.orelse)()
+            return
+        if isinstance(node.body[0], ast.Raise) and not node.orelse:
+            self.emit(Require(self.op("not", cond), line=node.body[0].lineno))
+            self.sequence(rest)
             return
         self.branch(cond, follow(node.body), follow(node.orelse), line=node.lineno)
 

@@ -96,6 +96,9 @@ class Frame:
     depth: int = 0
     home: Any = None
     """the separately compiled function that it is a part of (`calls`); None for the one that was asked for"""
+    caller: Frame | None = None
+    """whose call is read in place here"""
+    call_line: int = 0
 
 
 def leaves(value: Value, line: int = 0) -> list[Operand]:
