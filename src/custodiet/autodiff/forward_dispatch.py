@@ -17,7 +17,7 @@ from custodiet.autodiff.compiler.forward_entry import CompiledTangent, compile_t
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.verify_forward import verify_tangent
 from custodiet.autodiff.core import traced
-from custodiet.autodiff.dispatch import State
+from custodiet.autodiff.dispatch import Crashed, State, tell_defect
 from custodiet.autodiff.pytree import flatten
 from custodiet.errors import DifferentiationError
 
@@ -102,6 +102,7 @@ def native_forward(
             return None  # the interpreted path raises what CPython raises
         except Declined as declined:
             entry = state.compiled[key] = declined
+    tell_defect(f, entry)
     if mode == "compile":
         name = getattr(f, "__name__", repr(f))
         raise DifferentiationError(f"{name} cannot be compiled: {entry}", hint='mode="auto" interprets it.') from None
@@ -113,6 +114,10 @@ def _compiled(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
         return compile_tangent(f, args, places)
     except Declined as declined:
         return declined
+    except RecursionError:
+        return Declined("its expressions nest deeper than the compiler can follow")
+    except Exception as error:
+        return Crashed(error)
 
 
 def _checked(
@@ -139,6 +144,8 @@ def runs_long(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
         read_program(f, args, places)
     except Declined:
         return False
+    except Exception:  # a defect, which compiling tells
+        return True
     begun = time.perf_counter()
     try:
         f(*copy.deepcopy(args))

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from custodiet.autodiff.compiler.array_arguments import told
-from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.builtin_calls import BUILTIN_CALLS
 from custodiet.autodiff.compiler.composites import COMPOSITES, SCALAR_PROGRAMS
-from custodiet.autodiff.compiler.expressions import LIBRARY, Expressions
+from custodiet.autodiff.compiler.comprehensions import Comprehensions
+from custodiet.autodiff.compiler.expressions import LIBRARY
 from custodiet.autodiff.compiler.frontend import Declined, Source, source_of
 from custodiet.autodiff.compiler.ir import (
-    Alloc,
     Arr,
     Const,
     Op,
@@ -33,6 +33,7 @@ from custodiet.autodiff.compiler.operations import (
     SCALAR_CALLS,
 )
 from custodiet.autodiff.compiler.values import (
+    UNKNOWN,
     Closure,
     Frame,
     Mapping,
@@ -40,12 +41,12 @@ from custodiet.autodiff.compiler.values import (
     Static,
     Tup,
     Value,
+    known,
 )
 
 __all__ = ["CallExpressions"]
 
 MAX_DEPTH = 40
-MAX_KNOWN_ROUNDS = 32
 ALLOCATORS: dict[Any, float | None] = {
     np.zeros: 0.0,
     np.ones: 1.0,
@@ -59,7 +60,7 @@ LIKE = (np.zeros_like, np.empty_like, np.ones_like, np.full_like)
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
-class CallExpressions(Expressions):
+class CallExpressions(Comprehensions):
     """The part of the lowerer that knows calls."""
 
     # -- loops over things ----------------------------------------------------------------------------------------------
@@ -73,13 +74,18 @@ class CallExpressions(Expressions):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and all(one.arg == "strict" for one in node.keywords)
+            and all(one.arg in ("strict", "start") for one in node.keywords)
         ):
             function = self.read(node.func.id, node.lineno)
             name = function.value if isinstance(function, Static) else None
-            if name in (builtins.enumerate, builtins.zip, builtins.reversed):
+            if name is builtins.enumerate and len(node.args) == 2:
+                start = self.integer(self.value(node.args[1]), node.lineno)
+                return (name, self._iterable_value(node.args[0]), start)
+            if name is builtins.enumerate and node.keywords:
+                raise Declined(f"argument {node.keywords[0].arg}= of `enumerate`", line=node.lineno)
+            if name in (builtins.enumerate, builtins.zip, builtins.reversed) and node.args:
                 return (name, *(self._iterable_value(one) for one in node.args))
-        return self.kept(node)
+        return self.passed(node)
 
     def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
         """See `iterable`."""
@@ -89,6 +95,8 @@ class CallExpressions(Expressions):
             return value.items
         if isinstance(value, Mapping):
             return [self.static(key, line) for key in value.items]
+        if isinstance(value, Static) and isinstance(value.value, str):
+            return [Static(one) for one in value.value]
         if isinstance(value, RangeValue):
             return self._range_rounds(value)
         if isinstance(value, Ref) and isinstance(value.type, Arr):
@@ -126,12 +134,18 @@ class CallExpressions(Expressions):
 
     def _combined(self, value: tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
         kind, *parts = value
-        inner = [self.rounds(one, line) for one in parts]
         if kind is builtins.enumerate:
-            found = inner[0]
+            found = self.rounds(parts[0], line)
+            start = parts[1] if len(parts) > 1 else Const(0)
             if isinstance(found, list):
-                return [Tup([Const(place), item]) for place, item in enumerate(found)]
-            return found[0], lambda counter: Tup([counter, found[1](counter)])
+                return [Tup([self.op("iadd", start, Const(place)), item]) for place, item in enumerate(found)]
+            trips, item = found
+
+            def numbered(counter: Ref) -> Value:
+                return Tup([counter if start == Const(0) else self.op("iadd", start, counter), item(counter)])
+
+            return trips, numbered
+        inner = [self.rounds(one, line) for one in parts]
         if kind is builtins.reversed:
             found = inner[0]
             if isinstance(found, list):
@@ -176,8 +190,15 @@ class CallExpressions(Expressions):
     def _call(self, node: ast.Call) -> Value:
         if isinstance(node.func, ast.Attribute):
             owner = self.value(node.func.value)
+            if is_list(owner) or isinstance(owner, Tup):
+                raise Declined(
+                    f"`.{node.func.attr}()` of a {'tuple' if isinstance(owner, Tup) and not owner.is_list else 'list'}",
+                    line=node.lineno,
+                )
             if isinstance(owner, Lazy) or is_array(owner):
                 return self.method(node.func.attr, owner, node)
+            if isinstance(owner, Mapping) and not owner.attributes:
+                return self._dict_method(owner, node.func.attr, node)
             function = self.attribute(owner, node.func)
         else:
             function = self.value(node.func)
@@ -186,19 +207,31 @@ class CallExpressions(Expressions):
             return self._call_starred(function, node)
         return self.call(function, node)
 
+    def _dict_method(self, owner: Mapping, name: str, node: ast.Call) -> Value:
+        """What a dict's methods give; its values as they are now."""
+        line = node.lineno
+        if name in ("keys", "values", "items") and not node.args and not node.keywords:
+            keys = [self.static(one, line) for one in owner.items]
+            values = list(owner.items.values())
+            pairs: list[Value] = [Tup([key, value]) for key, value in zip(keys, values, strict=True)]
+            return Tup({"keys": keys, "values": values, "items": pairs}[name])
+        if name == "get" and 1 <= len(node.args) <= 2 and not node.keywords:
+            key = known(self.value(node.args[0]))
+            if key is UNKNOWN:
+                raise Declined("`.get()` of a dict with a key that is not known", line=line)
+            return (
+                owner.items[key]
+                if key in owner.items
+                else self.value(node.args[1])
+                if len(node.args) > 1
+                else Static(None)
+            )
+        if name == "copy" and not node.args and not node.keywords:
+            return Mapping(dict(owner.items), own=True)
+        raise Declined(f"`.{name}()` of a dict: keys, values, items, get and copy are compiled", line=line)
+
     def _call_starred(self, function: Value, node: ast.Call) -> Value:
         raise Declined("a call with * or **", line=node.lineno)
-
-    def counted(self, trips: Operand, body: Callable[[Ref], None], line: int) -> None:
-        """A loop that the program does not spell; it carries nothing."""
-        from custodiet.autodiff.compiler.ir import Loop
-
-        name = f"loop{next(self.numbers)}"
-        counter, count = self.fresh(f"{name}_round", "i"), self.fresh(f"{name}_rounds", "i")
-        outer, self.block = self.block, []
-        body(counter)
-        inner, self.block = self.block, outer
-        self.emit(Loop(name, counter, count, trips, [], None, [], inner, line=line))
 
     def method(self, name: str, owner: Any, node: ast.Call) -> Value:
         """A method of an array."""
@@ -247,10 +280,13 @@ class CallExpressions(Expressions):
         )
         if not pure or self.read_constant is None:
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
-        values = [_known(self.value(one)) for one in node.args]
-        if node.keywords or any(one is _UNKNOWN for one in values):
+        values = [known(self.value(one)) for one in node.args]
+        if node.keywords or any(one is UNKNOWN for one in values):
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
-        found = target(*values)
+        try:
+            found = target(*values)
+        except Exception as error:  # CPython raises it too
+            raise Declined(f"`{name}` raises {type(error).__name__}", line=node.lineno) from None
         parts = found if isinstance(found, tuple) else (found,)
         if not all(isinstance(one, np.ndarray) and one.dtype in (np.float64, np.int64) and one.ndim for one in parts):
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
@@ -407,97 +443,28 @@ class CallExpressions(Expressions):
         if len(node.args) > len(names):
             raise Declined("too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
-            env[name] = self.kept(one)
+            env[name] = self.passed(one)
         for one in node.keywords:
-            env[str(one.arg)] = self.kept(one.value)
+            env[str(one.arg)] = self.passed(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
             raise Declined("arguments do not fit the function that is called", line=node.lineno)
         for name, one in env.items():
             if isinstance(one, Mapping) and one.own:
                 env[name] = Mapping(one.items, one.attributes)  # the caller has it too
+            elif isinstance(one, Tup) and one.own:
+                env[name] = Tup(one.items, one.is_list)
         return env
 
-    # -- comprehensions and builtins ------------------------------------------------------------------------------------
-
-    def _listcomp(self, node: ast.ListComp) -> Value:
-        if len(node.generators) != 1:
-            raise Declined("a comprehension with two loops", line=node.lineno)
-        _refuse_leaks(node)
-        generator = node.generators[0]
-        found = self._known_items(self.iterable(generator.iter))
-        if generator.ifs and not isinstance(found, list):
-            raise Declined("a comprehension with conditions over something of unknown length", line=node.lineno)
-        with_names = dict(self.frame.env)
-        if isinstance(found, list):
-            items: list[Value] = []
-            for item in found:
-                self.assign(generator.target, item)
-                tests = [self.truth(one) for one in generator.ifs]
-                if not all(isinstance(one, Const) for one in tests):
-                    raise Declined("a comprehension with computed conditions", line=node.lineno)
-                if all(one.value for one in tests if isinstance(one, Const)):
-                    items.append(self.kept(node.elt))
-            self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
-            return Tup(items, is_list=True)
-        trips, item = found
-        dst = self.fresh("list", Arr("f", 1, is_list=True))
-        self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
-
-        def body(counter: Ref) -> None:
-            self.assign(generator.target, item(counter))
-            self.store(dst, (counter,), self._float_item(self.value(node.elt), node.lineno), node.lineno)
-
-        self.counted(trips, body, node.lineno)
-        self.frame.env = with_names
-        return dst
-
-    @staticmethod
-    def _known_items(found: Any) -> Any:
-        """The rounds of a short range as items."""
-        if isinstance(found, tuple) and isinstance(found[0], Const) and found[0].value <= MAX_KNOWN_ROUNDS:
-            return [found[1](Const(place)) for place in range(int(found[0].value))]
-        return found
-
-    def _float_item(self, value: Value, line: int) -> Operand:
-        found = self.scalar(value, line)
-        if found.type != "f":
-            raise Declined("a list of ints is made", line=line)
-        return found
-
-    def assign(self, target: ast.expr, value: Value) -> None:
-        """Bind a target; statements know how."""
-        raise TypeError("Expressions is half of a Lowerer")
-
-    def accumulate(self, node: ast.expr, start: Operand, line: int) -> Value:
-        """`sum` of a generator, an array or a tuple."""
-        loop = ast.For(
-            target=ast.Name("$item", ast.Store()), iter=node, orelse=[],
-            body=[ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), ast.Name("$item", ast.Load()))],
-        )  # fmt: skip
-        if isinstance(node, ast.GeneratorExp | ast.ListComp):
-            _refuse_leaks(node)
-            if len(node.generators) != 1:
-                raise Declined("a generator with two loops", line=line)
-            generator = node.generators[0]
-            body: list[ast.stmt] = [ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), node.elt)]
-            for one in reversed(generator.ifs):
-                body = [ast.If(test=one, body=body, orelse=[])]
-            loop = ast.For(target=generator.target, iter=generator.iter, body=body, orelse=[])
-        for one in ast.walk(loop):
-            if not hasattr(one, "lineno"):
-                one.lineno = one.end_lineno = line  # type: ignore[attr-defined]
-                one.col_offset = one.end_col_offset = 0  # type: ignore[attr-defined]
+    def called(self, function: Value, values: list[Value], node: ast.Call) -> Value:
+        """A function of the program or of a library, of values."""
+        names = [f"$argument{next(self.numbers)}" for _ in values]
         outer = dict(self.frame.env)
-        self.frame.env["$sum"] = start
-        self.statement(loop)
-        found = self.frame.env["$sum"]
+        self.frame.env.update(zip(names, values, strict=True))
+        made = ast.Call(node.func, [ast.copy_location(ast.Name(one, ast.Load()), node) for one in names], [])
+        found = self.call(function, ast.copy_location(made, node))
         self.frame.env = outer
         return found
-
-    def statement(self, node: ast.stmt) -> None:
-        """One statement; statements know how."""
-        raise TypeError("Expressions is half of a Lowerer")
 
 
 _EXTREMES = frozenset({"npmax", "npmin", "npfmax", "npfmin"})
@@ -511,27 +478,10 @@ def _num_operands(name: str) -> int:
     return 2 if name in _EXTREMES else len(DERIVATIVES.get(name, "a"))
 
 
-def _refuse_leaks(node: ast.expr) -> None:
-    """`:=` binds a name outside of its comprehension, and a lambda keeps the comprehension's own names."""
-    if any(isinstance(one, ast.NamedExpr | ast.Lambda) for one in ast.walk(node)):
-        raise Declined("`:=` or `lambda` within a comprehension", line=node.lineno)
-
-
-_UNKNOWN: Any = object()
 _OPERATORS: dict[Any, ast.operator] = {
     operator.add: ast.Add(), operator.sub: ast.Sub(), operator.mul: ast.Mult(), operator.truediv: ast.Div(),
     operator.floordiv: ast.FloorDiv(), operator.mod: ast.Mod(), operator.pow: ast.Pow(),
 }  # fmt: skip
-
-
-def _known(value: Value) -> Any:
-    """The Python value that a value stands for, where it does not depend on the call."""
-    if isinstance(value, Const | Static):
-        return value.value
-    if isinstance(value, Tup):
-        parts = tuple(map(_known, value.items))
-        return _UNKNOWN if any(one is _UNKNOWN for one in parts) else parts
-    return _UNKNOWN
 
 
 def _hashable(value: Any) -> bool:

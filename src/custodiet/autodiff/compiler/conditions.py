@@ -9,7 +9,7 @@ from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.indexing import Indexing
 from custodiet.autodiff.compiler.ir import Const, Operand, Ref
 from custodiet.autodiff.compiler.operations import COMPARISONS
-from custodiet.autodiff.compiler.values import Frame, Static, Tup, Value
+from custodiet.autodiff.compiler.values import Frame, Mapping, Static, Tup, Value
 
 __all__ = ["Conditions"]
 
@@ -40,11 +40,14 @@ class Conditions(Indexing):
         return found if found is not None else Const(True)
 
     def _comparison(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
-        if isinstance(kind, ast.Is | ast.IsNot) or isinstance(left, Static) or isinstance(right, Static):
+        equality = not isinstance(kind, ast.In | ast.NotIn)
+        if equality and (isinstance(kind, ast.Is | ast.IsNot) or isinstance(left, Static) or isinstance(right, Static)):
             return self._static_comparison(kind, left, right, line)
+        if isinstance(kind, ast.In | ast.NotIn):
+            return self._membership(kind, left, right, line)
         name = COMPARISONS.get(type(kind).__name__)
         if name is None:
-            raise Declined("a membership test", line=line)
+            raise Declined(f"`{type(kind).__name__}` as a comparison", line=line)
         if is_list(left) or is_list(right):
             raise Declined("a comparison of lists", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
@@ -54,6 +57,29 @@ class Conditions(Indexing):
         if a.type == b.type == "i":
             return self.op(f"i{name}", a, b)
         return self.op(f"f{name}", self.as_float(a, line), self.as_float(b, line))
+
+    def _membership(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
+        """`in`: of what is known, or an int in a tuple, list or set of ints."""
+        items: list[Value] | None = None
+        if isinstance(right, Tup):
+            items = right.items
+        elif isinstance(right, Mapping) and not right.attributes:
+            items = [Static(one) for one in right.items]
+        elif isinstance(right, Static) and isinstance(right.value, frozenset | set | tuple):
+            items = [Const(one) if isinstance(one, bool | int | float) else Static(one) for one in right.value]
+        elif isinstance(right, Static) and isinstance(right.value, str) and isinstance(left, Static):
+            items, left = [Static(True)], Static(left.value in right.value)
+        if items is None:
+            raise Declined("`in` something else than a tuple, list, set or dict that is known", line=line)
+        if isinstance(left, Const | Static) and all(isinstance(one, Const | Static) for one in items):
+            found: Operand = Const(any(left.value == one.value for one in items))
+        elif isinstance(left, Ref | Const) and left.type == "i" and all(isinstance(one, Ref | Const) for one in items):
+            found = Const(False)
+            for one in items:
+                found = self.op("or", found, self._comparison(ast.Eq(), left, one, line))
+        else:
+            raise Declined("`in` with other values than ints, or what is known", line=line)
+        return found if isinstance(kind, ast.In) else self.op("not", found)
 
     def _static_comparison(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
         if isinstance(left, Static) and isinstance(right, Static):

@@ -38,6 +38,7 @@ from custodiet.autodiff.compiler.operations import (
     result_type,
 )
 from custodiet.autodiff.compiler.values import (
+    UNKNOWN,
     Closure,
     Frame,
     Guarded,
@@ -47,6 +48,7 @@ from custodiet.autodiff.compiler.values import (
     Undefined,
     Value,
     describe,
+    known,
 )
 
 __all__ = ["LIBRARY", "Expressions"]
@@ -244,8 +246,18 @@ class Expressions(Conditions):
             self.new_products.discard(value.name)
         return value
 
+    def passed(self, node: ast.expr) -> Value:
+        """Likewise, of what is handed on and not kept."""
+        return self.kept(node)
+
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.kept(one) for one in node.elts], is_list=True)
+        return Tup([self.kept(one) for one in node.elts], is_list=True, own=True)
+
+    def _set(self, node: ast.Set) -> Value:
+        items = [self.value(one) for one in node.elts]
+        if not all(isinstance(one, Const | Static) for one in items):
+            raise Declined("a set of things that are not known from the source", line=node.lineno)
+        return Static(frozenset(one.value for one in items))
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
@@ -439,7 +451,9 @@ class Expressions(Conditions):
             try:
                 found = getattr(owner.value, node.attr)
             except AttributeError:
-                raise Declined(f"{node.attr} is not there", line=node.lineno) from None
+                raise Declined(f"there is no `{ast.unparse(node)}`", line=node.lineno) from None
+            except Exception as error:  # a property's own
+                raise Declined(f"`{ast.unparse(node)}` raises {type(error).__name__}", line=node.lineno) from None
             self.statics.append((owner.value, node.attr, found))
             return self.static(found, node.lineno)
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
@@ -463,11 +477,12 @@ class Expressions(Conditions):
         if isinstance(owner, Tup):
             return self._tuple_item(owner, node)
         if isinstance(owner, Mapping) and not owner.attributes:
-            key = self.value(node.slice)
-            known = key.value if isinstance(key, Const | Static) else None
-            if known not in owner.items:
-                raise Declined("a key that is not known", line=node.lineno)
-            return owner.items[known]
+            key = known(self.value(node.slice))
+            if key is UNKNOWN:
+                raise Declined("a dict is read with a key that is not known from the source", line=node.lineno)
+            if key not in owner.items:
+                raise Declined(f"key {key!r} is not in the dict", line=node.lineno)
+            return owner.items[key]
         if isinstance(owner, Lazy) or is_array(owner):
             return self.item(owner, node)  # type: ignore[arg-type]
         raise Declined("a subscript of something else than an array", line=node.lineno)

@@ -28,7 +28,13 @@ from custodiet.autodiff.compiler.ir import (
     Type,
 )
 from custodiet.autodiff.compiler.statements import RareStatements
-from custodiet.autodiff.compiler.syntax import assigned_names, statement_kinds
+from custodiet.autodiff.compiler.syntax import (
+    assigned_names,
+    changed_tables,
+    grown_names,
+    statement_kinds,
+    views_gone_through,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -165,6 +171,7 @@ class Lowerer(RareStatements):
             self.emit(Require(self.op("not", cond), line=node.body[0].lineno))
             self.sequence(rest)
             return
+        self.grow(grown_names(node), node.lineno, rounds=False)
         self.branch(cond, follow(node.body), follow(node.orelse), line=node.lineno)
 
     def statement(self, node: ast.stmt) -> None:
@@ -199,7 +206,9 @@ class Lowerer(RareStatements):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        value: Value = Static(None) if node.value is None else self.kept(node.value)
+        value: Value = Static(None) if node.value is None else self.passed(node.value)
+        if isinstance(value, Tup) and value.own:  # the caller's own from now on, but a nested function may hold it too
+            value = Tup(value.items, value.is_list)
         self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
@@ -219,6 +228,7 @@ class Lowerer(RareStatements):
         self.frame.env[CONTINUE] = TRUE
 
     def _do_Assign(self, node: ast.Assign) -> None:
+        self.refuse_live_view(node.value)
         value = (
             self.kept(node.value) if any(isinstance(one, ast.Name) for one in node.targets) else self.value(node.value)
         )
@@ -262,7 +272,7 @@ class Lowerer(RareStatements):
         elif isinstance(target, ast.Starred):
             self.assign(target.value, value)
         elif isinstance(target, ast.Subscript):
-            if not self._set_key(target, value):
+            if not self._set_key(target, value) and not self.set_entry(target, value):
                 self.set_item(target, value)
         else:
             raise Declined("an attribute is assigned", line=target.lineno)
@@ -274,6 +284,7 @@ class Lowerer(RareStatements):
         if isinstance(cond, Const):
             self.sequence(node.body if cond.value else node.orelse)
             return
+        self.grow(grown_names(node), node.lineno, rounds=False)
         self.branch(cond, lambda: self.sequence(node.body), lambda: self.sequence(node.orelse), line=node.lineno)
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
@@ -344,10 +355,14 @@ class Lowerer(RareStatements):
     # -- loops --------------------------------------------------------------------------------------------------------
 
     def _do_For(self, node: ast.For) -> None:
+        changed = changed_tables(node) & views_gone_through(node.iter)
+        changed |= grown_names(node) & {one.id for one in ast.walk(node.iter) if isinstance(one, ast.Name)}
+        if changed:
+            raise Declined(f"{min(changed)} is changed while it is gone through", line=node.lineno)
         iterable = self.iterable(node.iter)
         if isinstance(iterable, list):
             if len(iterable) > MAX_UNROLL:
-                raise Declined("a loop over a long tuple", line=node.lineno)
+                raise Declined(f"a loop over a tuple, list or dict of more than {MAX_UNROLL} items", line=node.lineno)
             self._unrolled(node, iterable, 0)
             return
         trips, item = iterable
@@ -394,10 +409,11 @@ class Lowerer(RareStatements):
             self.branch(self.op("not", broke), lambda: self.sequence(node.orelse), lambda: None, line=node.lineno)
 
     def _loop(self, node: ast.For | ast.While, *, trips: Operand | None, bind: Callable[[Ref], None] | None) -> None:
+        self.grow(grown_names(node), node.lineno, rounds=True)
         env = self.frame.env
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
-        assigned, kinds = set(assigned_names(node)), statement_kinds(node)
+        assigned, kinds = set(assigned_names(node) | grown_names(node)), statement_kinds(node)
         if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):

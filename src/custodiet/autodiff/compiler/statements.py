@@ -8,21 +8,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import (
-    Const,
-)
+from custodiet.autodiff.compiler.growing import GrowingLists
 from custodiet.autodiff.compiler.values import (
+    UNKNOWN,
     Mapping,
     Static,
     Value,
+    known,
 )
 
 __all__ = ["RareStatements"]
 
+LIVE_VIEWS = ("keys", "values", "items")
 
-class RareStatements(Recursion):
+
+class RareStatements(GrowingLists):
     """`with`, `try`, `match`, and keys of dicts."""
 
     def sequence(self, nodes: Sequence[ast.stmt]) -> None:
@@ -71,6 +72,16 @@ class RareStatements(Recursion):
             return ast.copy_location(ast.Constant(True), pattern)
         return None
 
+    def refuse_live_view(self, node: ast.expr) -> None:
+        """``table.values()`` with a name would show later changes of the dict."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LIVE_VIEWS:
+            owner = node.func.value
+            table = self.frame.env.get(owner.id) if isinstance(owner, ast.Name) else None
+            if isinstance(table, Mapping) and not table.attributes:
+                raise Declined(
+                    f"`.{node.func.attr}()` of a dict gets a name: list() of it is compiled", line=node.lineno
+                )
+
     def _set_key(self, target: ast.Subscript, value: Value) -> bool:
         """``table[key] = value`` on a dict that a name of this function stands for."""
         if not isinstance(target.value, ast.Name) or target.value.id not in self.frame.env:
@@ -78,13 +89,13 @@ class RareStatements(Recursion):
         table = self.frame.env[target.value.id]
         if not isinstance(table, Mapping) or table.attributes:
             return False
-        key = self.value(target.slice)
-        if not isinstance(key, Const | Static):
-            raise Declined("a key that is not known", line=target.lineno)
+        key = known(self.value(target.slice))
+        if key is UNKNOWN:
+            raise Declined("a dict is written with a key that is not known from the source", line=target.lineno)
         if sum(one is table for one in self.frame.env.values()) > 1:
             raise Declined("a dict with two names is changed", line=target.lineno)
         if not table.own:
             raise Declined("a dict that the caller sees is changed", line=target.lineno)
-        items = {**table.items, key.value: self.materialize(value, target.lineno)}
+        items = {**table.items, key: self.materialize(value, target.lineno)}
         self.frame.env[target.value.id] = Mapping(items, own=True)
         return True
