@@ -27,6 +27,7 @@ from custodiet.autodiff.compiler.values import (
     Static,
     Tup,
     Value,
+    describe_value,
     known,
 )
 
@@ -42,7 +43,9 @@ def _len(self: Any, node: ast.Call) -> Value:
         return Const(len(value.items))
     if isinstance(value, Lazy) or is_array(value):
         return self.dims(value)[0]  # type: ignore[arg-type]
-    raise Declined("`len` of something else than an array or tuple", line=node.lineno)
+    if isinstance(value, Static) and isinstance(value.value, str):
+        return Const(len(value.value))
+    raise Declined(f"`len` of {describe_value(value)}", line=node.lineno)
 
 
 def _range(self: Any, node: ast.Call) -> Value:

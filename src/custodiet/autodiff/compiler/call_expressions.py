@@ -41,6 +41,7 @@ from custodiet.autodiff.compiler.values import (
     Static,
     Tup,
     Value,
+    describe_value,
     known,
 )
 
@@ -112,7 +113,9 @@ class CallExpressions(Comprehensions):
                 return row
 
             return self.dim(array, 0), item
-        raise Declined("a loop over something else than a range, an array or a tuple", line=line)
+        raise Declined(
+            f"a loop over {describe_value(value)}: ranges, arrays, tuples, lists and dicts are compiled", line=line
+        )
 
     def _range_rounds(self, value: RangeValue) -> tuple[Operand, Callable[[Ref], Value]]:
         start, stop, step = value.start, value.stop, value.step
@@ -231,13 +234,13 @@ class CallExpressions(Comprehensions):
         raise Declined(f"`.{name}()` of a dict: keys, values, items, get and copy are compiled", line=line)
 
     def _call_starred(self, function: Value, node: ast.Call) -> Value:
-        raise Declined("a call with * or **", line=node.lineno)
+        raise Declined("a call with * or **: spelled out arguments are compiled", line=node.lineno)
 
     def method(self, name: str, owner: Any, node: ast.Call) -> Value:
         """A method of an array."""
         work = METHODS.get(name)
         if work is None:
-            raise Declined(f"method `.{name}()`", line=node.lineno)
+            raise Declined(f"`.{name}()` of an array is not compiled", line=node.lineno)
         return work(self, owner, node)
 
     def call(self, function: Value, node: ast.Call) -> Value:
@@ -245,7 +248,7 @@ class CallExpressions(Comprehensions):
         if isinstance(function, Closure):
             return self._inline(function.node, function.frame.source, function.frame, function.defaults, node)
         if not isinstance(function, Static):
-            raise Declined("a number is called", line=node.lineno)
+            raise Declined(f"{describe_value(function)} is called", line=node.lineno)
         target = function.value
         known = _hashable(target) and (target in ARRAY_CALLS or target in COMPOSITES)
         if isinstance(target, types.FunctionType) and not known and not _is_numpy(target):
@@ -254,7 +257,9 @@ class CallExpressions(Comprehensions):
         if handler is not None:
             return handler(self, node)
         if _hashable(target) and target in SCALAR_CALLS:
-            return self._scalar_call(SCALAR_CALLS[target], node)
+            return self._scalar_call(
+                SCALAR_CALLS[target], node, numbers_only=getattr(target, "__module__", "") == "math"
+            )
         if _hashable(target) and target in SCALAR_PROGRAMS:
             return self._scalar_program(SCALAR_PROGRAMS[target], node)
         if _hashable(target) and target in ALLOCATORS:
@@ -268,7 +273,9 @@ class CallExpressions(Comprehensions):
 
     def _constant_call(self, target: Any, node: ast.Call) -> Value:
         """A NumPy function of known values, computed now: its arrays become inputs that never change."""
-        name = getattr(target, "__name__", repr(target))
+        name = told(node)
+        if isinstance(target, type):
+            raise Declined(f"`{name}()` makes an object: dataclasses are compiled as arguments", line=node.lineno)
         module = getattr(target, "__module__", None) or ""
         bound = getattr(
             target, "__self__", None
@@ -293,12 +300,14 @@ class CallExpressions(Comprehensions):
         made = [self.read_constant(one) for one in parts]
         return Tup(made) if isinstance(found, tuple) else made[0]
 
-    def _scalar_call(self, name: str, node: ast.Call) -> Value:
+    def _scalar_call(self, name: str, node: ast.Call, *, numbers_only: bool) -> Value:
         values = [self.value(one) for one in node.args]
+        if numbers_only:
+            values = [self.scalar(one, node.lineno) for one in values]
         if node.keywords:
-            raise Declined(f"`{name}` with keywords", line=node.lineno)
+            raise Declined(f"argument {node.keywords[0].arg}= of `{told(node)}`", line=node.lineno)
         if len(values) != _num_operands(name):
-            raise Declined(f"`{name}` of {len(values)} arguments", line=node.lineno)
+            raise Declined(f"`{told(node)}` of {len(values)} arguments", line=node.lineno)
         if any(isinstance(one, Lazy) or is_array(one) for one in values):
             return self.elementwise(
                 values, lambda *parts: self.scalar_operation(name, list(parts), node.lineno), "f", node.lineno
@@ -310,7 +319,7 @@ class CallExpressions(Comprehensions):
         values = [self.value(one) for one in node.args]
         line = node.lineno
         if node.keywords or len(values) != function.__code__.co_argcount:
-            raise Declined(f"`{function.__name__}` of {len(values)} arguments, or with keywords", line=line)
+            raise Declined(f"`{told(node)}` of {len(values)} arguments, or with keywords", line=line)
 
         def work(*parts: Operand) -> Operand:
             return self.scalar(self.run(function, [self.as_float(one, line) for one in parts], line), line)
@@ -322,7 +331,7 @@ class CallExpressions(Comprehensions):
     def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
         """A named function of numbers."""
         if name in _INT_RESULTS and all(self.scalar(one, line).type != "f" for one in values):
-            raise Declined("a NumPy function of ints alone", line=line)
+            raise Declined("a NumPy function of ints alone: of a float it is compiled", line=line)
         args = [self.as_float(one, line) for one in values]
         if name in _EXTREMES:
             return self._extreme_of(name, *args)
@@ -402,8 +411,9 @@ class CallExpressions(Comprehensions):
             if source.file == LIBRARY and not declined.file:
                 name = getattr(body, "name", "a function")
                 raise Declined(f"`{name}` of these arguments: {declined.reason}", line=line) from None
-            if declined.line and not declined.file and parent is None:
-                raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            if not declined.file and parent is None:
+                line = (declined.line or self.line) + source.first_line
+                raise Declined(declined.reason, line=line, file=source.file) from None
             raise
         finally:
             self.active_nodes.pop()
@@ -437,18 +447,18 @@ class CallExpressions(Comprehensions):
 
     def _bind(self, body: ast.FunctionDef | ast.Lambda, defaults: dict[str, Value], node: ast.Call) -> dict[str, Value]:
         if body.args.vararg or body.args.kwarg:
-            raise Declined("a function with * or ** parameters is called", line=node.lineno)
+            raise Declined(f"`{told(node)}`, which has * or ** parameters", line=node.lineno)
         names = [one.arg for one in (*body.args.posonlyargs, *body.args.args)]
         env = dict(defaults)
         if len(node.args) > len(names):
-            raise Declined("too many arguments", line=node.lineno)
+            raise Declined(f"`{told(node)}` with too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
             env[name] = self.passed(one)
         for one in node.keywords:
             env[str(one.arg)] = self.passed(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
-            raise Declined("arguments do not fit the function that is called", line=node.lineno)
+            raise Declined(f"`{told(node)}` with these arguments", line=node.lineno)
         for name, one in env.items():
             if isinstance(one, Mapping) and one.own:
                 env[name] = Mapping(one.items, one.attributes)  # the caller has it too

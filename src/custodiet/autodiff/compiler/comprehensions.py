@@ -34,12 +34,15 @@ class Comprehensions(Expressions):
 
     def _listcomp(self, node: ast.ListComp) -> Value:
         if len(node.generators) != 1:
-            raise Declined("a comprehension with two loops", line=node.lineno)
+            raise Declined("a list comprehension with two loops: loops with append are compiled", line=node.lineno)
         _refuse_leaks(node)
         generator = node.generators[0]
         found = self.known_rounds(self.iterable(generator.iter))
         if generator.ifs and not isinstance(found, list):
-            raise Declined("a comprehension with conditions over something of unknown length", line=node.lineno)
+            raise Declined(
+                "a comprehension with `if` over something of unknown length: a loop with append is compiled",
+                line=node.lineno,
+            )
         with_names = dict(self.frame.env)
         if isinstance(found, list):
             items: list[Value] = []
@@ -47,7 +50,10 @@ class Comprehensions(Expressions):
                 self.assign(generator.target, item)
                 tests = [self.truth(one) for one in generator.ifs]
                 if not all(isinstance(one, Const) for one in tests):
-                    raise Declined("a comprehension with computed conditions", line=node.lineno)
+                    raise Declined(
+                        "a comprehension whose `if` depends on numbers: a loop with append is compiled",
+                        line=node.lineno,
+                    )
                 if all(one.value for one in tests if isinstance(one, Const)):
                     items.append(self.kept(node.elt))
             self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
@@ -74,7 +80,7 @@ class Comprehensions(Expressions):
     def _float_item(self, value: Value, line: int) -> Operand:
         found = self.scalar(value, line)
         if found.type != "f":
-            raise Declined("a list of ints is made", line=line)
+            raise Declined("a list of ints of unknown length: lists of floats are compiled", line=line)
         return found
 
     def assign(self, target: ast.expr, value: Value) -> None:

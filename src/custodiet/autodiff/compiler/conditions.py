@@ -32,7 +32,7 @@ class Conditions(Indexing):
         found: Operand | None = None
         for kind, right_node in zip(node.ops, node.comparators, strict=True):
             if found is not None and not _simple(right_node):
-                raise Declined("a chain of comparisons of more than names", line=node.lineno)
+                raise Declined("a chain of comparisons with calls in its middle: give them names", line=node.lineno)
             right = self.value(right_node)
             one = self._comparison(kind, left, right, node.lineno)
             found = one if found is None else self.op("and", found, one)
@@ -87,7 +87,7 @@ class Conditions(Indexing):
         elif isinstance(left, Static) and left.value is None or isinstance(right, Static) and right.value is None:
             same = False
         else:
-            raise Declined("a comparison with something that is no number", line=line)
+            raise Declined("a comparison of something that is no number with one", line=line)
         if isinstance(kind, ast.Is | ast.Eq):
             return Const(same)
         if isinstance(kind, ast.IsNot | ast.NotEq):
@@ -113,7 +113,7 @@ class Conditions(Indexing):
     def _boolop(self, node: ast.BoolOp) -> Value:
         """`x or y` has the value of x or y, not its truth."""
         if not self._is_condition(node):
-            raise Declined("`and` or `or` of things that are no bools", line=node.lineno)
+            raise Declined("`and` or `or` of things that are no comparisons: an `if` is compiled", line=node.lineno)
         return self._conjunction(node)
 
     def _is_condition(self, node: ast.expr) -> bool:

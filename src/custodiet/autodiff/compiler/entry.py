@@ -22,7 +22,7 @@ from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, NativeFunction
 from custodiet.autodiff.compiler.plan import Plan, keep_plan, load_plan, make_plan, plan_key
 from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
-from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
+from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, describe_value, leaves
 
 __all__ = [
     "CompiledGradient", "Parameters", "Trapped", "address_of", "compile_gradient", "flatten_argument", "kind_of", "python_value",
@@ -514,11 +514,11 @@ def _read(
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:
     value = result.items[0] if has_aux and isinstance(result, Tup) and len(result.items) == 2 else result
     if not isinstance(value, Ref | Const) or value.type != "f":
-        raise Declined("what is returned is not one float", line=line, file=file)
+        raise Declined(f"what is returned is {describe_value(value)}, not one float", line=line, file=file)
     if has_aux and _has_attributes(result):
         raise Declined("an object is returned", line=line, file=file)
     if any(isinstance(leaf.type, Arr) for leaf in leaves(result)):
-        raise Declined("an array is returned", line=line, file=file)
+        raise Declined("an array is returned beside the value", line=line, file=file)
 
 
 def _has_attributes(value: Value) -> bool:

@@ -48,11 +48,17 @@ from custodiet.autodiff.compiler.values import (
     Undefined,
     Value,
     describe,
+    describe_value,
     known,
 )
 
 __all__ = ["LIBRARY", "Expressions"]
 
+SPELLED = {
+    "Yield": "`yield`", "YieldFrom": "`yield from`", "Await": "`await`", "JoinedStr": "an f-string", "GeneratorExp": "a generator",
+    "DictComp": "a dict comprehension", "SetComp": "a set comprehension", "Starred": "a starred expression", "Slice": "a slice",
+}  # fmt: skip
+"""expressions that are left to the tape, in words"""
 LIBRARY = composites.__file__
 """functions of this file stand for others, and their lines are no user's"""
 
@@ -151,8 +157,7 @@ class Expressions(Conditions):
         """A value that must be a number."""
         if isinstance(value, Ref | Const) and not isinstance(value.type, Arr):
             return value
-        what = describe(value.type) if isinstance(value, Ref | Const) else type(value).__name__.lower()
-        raise Declined(f"a number is needed, and this is {what}", line=line)
+        raise Declined(f"a number is needed, and this is {describe_value(value)}", line=line)
 
     def integer(self, value: Value, line: int) -> Operand:
         """A value that must be an int."""
@@ -167,7 +172,9 @@ class Expressions(Conditions):
         """What unpacking a value gives."""
         if isinstance(value, Tup):
             return value.items
-        raise Declined("what is unpacked has no known length", line=line)
+        raise Declined(
+            f"{describe_value(value)} is unpacked: tuples, and lists of known length, are compiled", line=line
+        )
 
     def read(self, name: str, line: int) -> Value:
         """A name of the program."""
@@ -223,7 +230,7 @@ class Expressions(Conditions):
         """Any expression."""
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         if method is None:
-            raise Declined(f"`{type(node).__name__}` expressions are not compiled", line=node.lineno)
+            raise Declined(f"{SPELLED.get(type(node).__name__, type(node).__name__)} is not compiled", line=node.lineno)
         return method(node)
 
     def _constant(self, node: ast.Constant) -> Value:
@@ -261,10 +268,11 @@ class Expressions(Conditions):
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
-        for key, value in zip(node.keys, node.values, strict=True):
-            if not isinstance(key, ast.Constant):
-                raise Declined("a dict with computed keys", line=node.lineno)
-            found[key.value] = self.kept(value)
+        for key_node, value in zip(node.keys, node.values, strict=True):
+            key = UNKNOWN if key_node is None else known(self.value(key_node))
+            if key is UNKNOWN:
+                raise Declined("a dict with `**` or keys that are not known from the source", line=node.lineno)
+            found[key] = self.kept(value)
         return Mapping(found, own=True)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Value:
@@ -306,7 +314,7 @@ class Expressions(Conditions):
                 )
             return self.op("ixor", self.integer(given, node.lineno), Const(-1))
         if is_list(given):
-            raise Declined("the negative of a list", line=node.lineno)
+            raise Declined("`-` of a list", line=node.lineno)
         if isinstance(given, Lazy) or is_array(given):
             return self.elementwise([given], lambda a: self.op("fneg", self.as_float(a, node.lineno)), "f", node.lineno)
         value = self.scalar(given, node.lineno)
@@ -344,10 +352,10 @@ class Expressions(Conditions):
         """`[0.0] * n`: an array of floats."""
         items = self.items(left, line)
         if len(items) != 1:
-            raise Declined("a longer list is repeated", line=line)
+            raise Declined("a list of more or fewer items than one is repeated", line=line)
         fill = self.scalar(items[0], line)
         if fill.type != "f":
-            raise Declined("a list of ints is repeated", line=line)
+            raise Declined("`[0] * n` of ints: lists of floats are compiled", line=line)
         return self.allocated("list", (self.integer(right, line),), fill, line)
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
@@ -363,7 +371,7 @@ class Expressions(Conditions):
         if any(map(is_list, (left, right))) and all(
             not isinstance(one, Lazy) and is_list(one) == is_array(one) for one in (left, right)
         ):
-            raise Declined("an operation on lists", line=line)
+            raise Declined("an operation on lists: np.array() of them is compiled", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
             if isinstance(kind, ast.Add | ast.Sub):
                 for product, other in ((left, right), (right, left)):
@@ -405,7 +413,7 @@ class Expressions(Conditions):
                 found = a if place == 0 else self.op("imul" if a.type == "i" else "fmul", found, a)
             return found
         if a.type == b.type == "i":
-            raise Declined("an int to the power of an int", line=line)
+            raise Declined("an int to the power of an int that is not from 0 to 8 in the source", line=line)
         return self.op("fpow", self.as_float(a, line), self.as_float(b, line))
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
@@ -445,7 +453,7 @@ class Expressions(Conditions):
             return self._array_attribute(owner, node)  # type: ignore[arg-type]
         if isinstance(owner, Mapping) and owner.attributes:
             if node.attr not in owner.items:
-                raise Declined(f"attribute {node.attr} is no field", line=node.lineno)
+                raise Declined(f"`.{node.attr}` of an object that has no such field", line=node.lineno)
             return owner.items[node.attr]
         if isinstance(owner, Static):
             try:
@@ -456,11 +464,11 @@ class Expressions(Conditions):
                 raise Declined(f"`{ast.unparse(node)}` raises {type(error).__name__}", line=node.lineno) from None
             self.statics.append((owner.value, node.attr, found))
             return self.static(found, node.lineno)
-        raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
+        raise Declined(f"`.{node.attr}` of {describe_value(owner)}", line=node.lineno)
 
     def _array_attribute(self, owner: Ref | Lazy, node: ast.Attribute) -> Value:
         if is_list(owner):
-            raise Declined(f"`.{node.attr}` of a list", line=node.lineno)
+            raise Declined(f"`.{node.attr}` of a list: np.array() of it has one", line=node.lineno)
         dims = self.dims(owner)
         if node.attr == "shape":
             return Tup(list(dims))
@@ -470,7 +478,7 @@ class Expressions(Conditions):
             return Const(len(dims))
         if node.attr == "T":
             return self.transposed(owner, node.lineno)
-        raise Declined(f"`.{node.attr}` of an array", line=node.lineno)
+        raise Declined(f"`.{node.attr}` of an array: shape, size, ndim, T and methods are compiled", line=node.lineno)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
@@ -485,7 +493,7 @@ class Expressions(Conditions):
             return owner.items[key]
         if isinstance(owner, Lazy) or is_array(owner):
             return self.item(owner, node)  # type: ignore[arg-type]
-        raise Declined("a subscript of something else than an array", line=node.lineno)
+        raise Declined(f"a subscript of {describe_value(owner)}", line=node.lineno)
 
     def _tuple_item(self, owner: Tup, node: ast.Subscript) -> Value:
         if isinstance(node.slice, ast.Slice):
@@ -500,7 +508,7 @@ class Expressions(Conditions):
         if isinstance(index, Ref) and all(isinstance(one, Ref | Const) and not is_array(one) for one in owner.items):
             return self.load(items_to_array(self, owner, node.lineno), (self.integer(index, node.lineno),), node.lineno)
         if not isinstance(index, Const):
-            raise Declined("a tuple or list of known length is indexed by a variable", line=node.lineno)
+            raise Declined("a tuple or list of other things than numbers is indexed by a variable", line=node.lineno)
         try:
             return owner.items[int(index.value)]
         except IndexError:
@@ -518,7 +526,7 @@ class Expressions(Conditions):
         """Write an element."""
         src = self.scalar(value, line)
         if not isinstance(array.type, Arr):
-            raise Declined("an element of a number is written", line=line)
+            raise Declined(f"an element of {describe(array.type)} is written", line=line)
         if array.type.dtype == "f":
             src = self.as_float(src, line)
         elif src.type == "b":

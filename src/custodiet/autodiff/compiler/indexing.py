@@ -10,7 +10,7 @@ from typing import Any
 from custodiet.autodiff.compiler.arrays import ArrayExpressions, Lazy, Transposed, is_array
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Ref, Store, View
-from custodiet.autodiff.compiler.values import Tup
+from custodiet.autodiff.compiler.values import Tup, describe, describe_value
 
 __all__ = ["Indexing", "Region"]
 
@@ -147,7 +147,7 @@ class Indexing(ArrayExpressions):
         """An element, or a row or range that shows the same memory."""
         kind = owner.type
         if not isinstance(kind, Arr):
-            raise Declined("a subscript of a number", line=line)
+            raise Declined(f"a subscript of {describe(kind)}", line=line)
         if isinstance(parts[0], ast.Slice):
             if kind.is_list:
                 raise Declined("a slice of a list, which is a copy", line=line)
@@ -212,7 +212,7 @@ class Indexing(ArrayExpressions):
             parts = [*parts, *[full] * (ndim - used)]
         arrays = [one for one in parts if is_array(one)]
         if len(arrays) > 1 and any(not is_array(one) for one in parts):
-            raise Declined("index arrays together with other indices", line=line)
+            raise Declined("two index arrays together with ints or slices: index arrays alone are compiled", line=line)
         return self._walked(owner, parts, arrays, line)
 
     def _walked(self, owner: Ref, parts: list[Any], arrays: list[Ref], line: int) -> Region:
@@ -292,7 +292,7 @@ class Indexing(ArrayExpressions):
         if is_array(owner) and owner.type.is_list and isinstance(node.slice, ast.Slice):
             raise Declined("a slice of a list is written", line=node.lineno)
         if not is_array(owner):
-            raise Declined("an element of something else than an array is written", line=node.lineno)
+            raise Declined(f"an element of {describe_value(owner)} is written", line=node.lineno)
         return owner
 
     def _write(self, region: Region, value: Any, line: int) -> None:

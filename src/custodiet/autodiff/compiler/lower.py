@@ -27,8 +27,9 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     Type,
 )
-from custodiet.autodiff.compiler.statements import RareStatements
+from custodiet.autodiff.compiler.statements import BREAK, CONTINUE, RareStatements
 from custodiet.autodiff.compiler.syntax import (
+    KEYWORDS,
     assigned_names,
     changed_tables,
     grown_names,
@@ -52,7 +53,7 @@ from custodiet.autodiff.compiler.values import (
 
 __all__ = ["Lowerer"]
 
-RETURN, DONE, BREAK, CONTINUE = "$return", "$done", "$break", "$continue"
+RETURN, DONE = "$return", "$done"
 FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
@@ -71,8 +72,9 @@ class Lowerer(RareStatements):
             frame = Frame(source, dict(arguments))
             value = self.run_body(frame, source.node)
         except Declined as declined:
-            if declined.line and not declined.file:
-                raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            if not declined.file:
+                line = (declined.line or self.line) + source.first_line
+                raise Declined(declined.reason, line=line, file=source.file) from None
             raise
         self.result = value
         return Program(
@@ -108,6 +110,8 @@ class Lowerer(RareStatements):
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
                 return Static(None)
+            if isinstance(frame.env[RETURN], Undefined):
+                raise Declined(frame.env[RETURN].reason, line=node.lineno)
             return frame.env[RETURN]
         finally:
             self.frame = outer
@@ -163,6 +167,7 @@ class Lowerer(RareStatements):
 
             return run
 
+        self.line = node.lineno
         cond = self.truth(node.test)
         if isinstance(cond, Const):
             follow(node.body if cond.value else node.orelse)()
@@ -179,15 +184,10 @@ class Lowerer(RareStatements):
         self.line = node.lineno
         method = getattr(self, f"_do_{type(node).__name__}", None)
         if method is None:
-            raise Declined(f"`{type(node).__name__.lower()}` statements are not compiled", line=node.lineno)
+            raise Declined(
+                f"`{KEYWORDS.get(type(node).__name__, type(node).__name__)}` is not compiled", line=node.lineno
+            )
         method(node)
-
-    def _do_Pass(self, node: ast.Pass) -> None:
-        pass
-
-    def _do_Expr(self, node: ast.Expr) -> None:
-        if not isinstance(node.value, ast.Constant):
-            self.value(node.value)
 
     def _do_Assert(self, node: ast.Assert) -> None:
         cond = self.truth(node.test)
@@ -220,12 +220,6 @@ class Lowerer(RareStatements):
         first = value.items[0] if isinstance(value, Tup) and value.items else value
         if isinstance(first, Ref | Const) and first.type in ("i", "b"):
             raise Declined("an int or a bool is returned, not one float", line=line)
-
-    def _do_Break(self, node: ast.Break) -> None:
-        self.frame.env[BREAK] = TRUE
-
-    def _do_Continue(self, node: ast.Continue) -> None:
-        self.frame.env[CONTINUE] = TRUE
 
     def _do_Assign(self, node: ast.Assign) -> None:
         self.refuse_live_view(node.value)
@@ -313,13 +307,14 @@ class Lowerer(RareStatements):
                 a = self._nothing_like(b)
             elif else_env.get(DONE) == FALSE or isinstance(b, Undefined):
                 b = self._nothing_like(a)
+        what = "what is returned" if name == RETURN else "a value" if name.startswith("$") else name
         if a is None or b is None:
-            return Undefined(f"{name} may have no value here")
+            return Undefined(f"{what} may have no value here")
         for one in (a, b):
             if isinstance(one, Undefined):
                 return one
         if isinstance(a, Guarded) or isinstance(b, Guarded) or not same_shape(a, b):
-            return Undefined(f"{name} is of two kinds here")
+            return Undefined(f"{what} is of two kinds here")
         merged: list[Operand] = []
         for left, right in zip(leaves(a, line), leaves(b, line), strict=True):
             if left == right:
@@ -434,7 +429,7 @@ class Lowerer(RareStatements):
         for name, value in after.items():
             self.frame.env[name] = value
         for name, value in only_inside.items():
-            self.frame.env[name] = Guarded(value, loop.count)
+            self.frame.env[name] = value if isinstance(value, Undefined) else Guarded(value, loop.count)
         broke = self.frame.env.get(BREAK, FALSE)
         for name, value in outer.items():
             if value is None:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-__all__ = ["GROWTH", "assigned_names", "changed_tables", "grown_names", "statement_kinds", "views_gone_through"]
+__all__ = [
+    "GROWTH",
+    "KEYWORDS",
+    "assigned_names",
+    "changed_tables",
+    "grown_names",
+    "statement_kinds",
+    "views_gone_through",
+]
 
 NESTED = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 GROWTH = ("append", "pop")
 """methods that change the length of a list"""
+KEYWORDS = {
+    "ClassDef": "class", "Delete": "del", "Import": "import", "ImportFrom": "import", "Global": "global", "Nonlocal": "nonlocal",
+    "AsyncFor": "async for", "AsyncWith": "async with", "TryStar": "except*", "AsyncFunctionDef": "async def",
+}  # fmt: skip
+"""statements that are left to the tape, as they are spelled"""
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 

@@ -119,6 +119,7 @@ NAMES = {
     "Guarded": "a name that only a loop assigned",
     "Mask": "an array of bools",
     "RangeValue": "a range",
+    "Growing": "a list",
 }
 
 
@@ -199,8 +200,26 @@ def known(value: Value) -> Any:
     return UNKNOWN
 
 
+def describe_value(value: Value) -> str:
+    """What a value is, in words."""
+    if isinstance(value, Ref | Const):
+        return describe(value.type)
+    if isinstance(value, Tup):
+        return "a list" if value.is_list else "a tuple"
+    if isinstance(value, Mapping):
+        return "an object" if value.attributes else "a dict"
+    if isinstance(value, Static):
+        return "None" if value.value is None else f"a {type(value.value).__name__}"
+    dims = getattr(value, "dims", None)
+    if dims is not None:
+        return f"a {len(dims)}-dimensional array" + (" of bools" if value.dtype == "b" else "")
+    return NAMES.get(type(value).__name__, "something else")
+
+
 def describe(kind: Type) -> str:
     """A type in words."""
+    if isinstance(kind, Arr) and kind.is_list:
+        return f"a list of {'floats' if kind.dtype == 'f' else 'ints'}"
     if isinstance(kind, Arr):
         return f"a {kind.ndim}-dimensional array"
     return {"f": "a float", "i": "an int", "b": "a bool"}[kind]
