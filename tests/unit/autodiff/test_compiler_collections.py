@@ -220,6 +220,62 @@ def test_nested_function_sees_the_list_grow():
     agree(f, 0.9, 11, argnums=(0,), differences=True)
 
 
+def grown_among_exits(x, n):
+    xs = [x]
+    for i in range(n):
+        if i == 3:
+            continue
+        if i > 16:
+            break
+        if xs[-1] > 2.0:
+            xs.append(xs.pop() * 0.5)
+        else:
+            xs.append(xs[-1] * 1.7)
+            xs.append(x * i)
+        xs[0] = xs[0] + xs[-1]
+        if xs[0] > 1e4:
+            return xs[0] * len(xs)
+    return sum(xs) * xs[len(xs) // 2]
+
+
+@pytest.mark.parametrize("n", [0, 2, 5, 12, 30])
+def test_list_that_grows_among_exits(n):
+    agree(grown_among_exits, 0.7, n, argnums=(0,), differences=True)
+
+
+def lists_of_lists(a, n):
+    rows = []
+    k = 0
+    while k < n and len(rows) < 9:
+        inner = []
+        for v in a:
+            if v > 0.5:
+                inner.append(v * k)
+        rows.append(sum(inner) + len(inner))
+        k += 1
+    return math.prod(rows) if n > 0 else np.sum(a)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 20])
+def test_list_that_grows_in_rounds_that_make_another(n):
+    agree(lists_of_lists, np.array([0.7, 0.2, 0.9]), n, argnums=(0,), native=None, differences=True)
+
+
+def test_list_that_grows_in_a_loop_with_else():
+    def f(a):
+        xs = [a[0]]
+        for i in range(5):
+            for j in range(i):
+                xs.append(xs[j] * a[1] + xs[-1])
+                if xs[-1] > 3.0:
+                    break
+            else:
+                xs.append(a[2])
+        return np.sum(np.sort(xs) * np.arange(len(xs)))
+
+    agree(f, np.array([0.7, 0.2, 0.9]), differences=True)
+
+
 # -- dicts ------------------------------------------------------------------------------------------------------------------
 
 
