@@ -16,7 +16,7 @@ from custodiet.errors import FormulaError
 from custodiet.logic.english.canonical import canonical_variable
 from custodiet.logic.english.templates import MAX_OPERANDS, number_word
 
-__all__ = ["Lexeme", "Lexer"]
+__all__ = ["Lexeme", "Lexer", "is_grammar"]
 
 GRAMMAR = (
     "it is not the case that", "it is false that", "it holds that", "it is true that", "if", ", then", "only if",
@@ -69,6 +69,11 @@ def _lengths(phrases: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 _TABLE = _grammar()
 _LENGTHS = _lengths(_TABLE)
+
+
+def is_grammar(phrase: str) -> bool:
+    """Whether a phrase is one of the grammar's own."""
+    return phrase in _TABLE
 
 
 class Lexer:
@@ -128,14 +133,15 @@ class Lexer:
 
     def _unknown(self, sentence: str, words: list[str], at: int, position: int) -> FormulaError:
         rest = " ".join(words[at : at + 5])
+        starts = (at, at - 1) if at else (at,)  # the word before may belong to it: "is kund"
         known = [*self._table, *GRAMMAR]
         sizes = {phrase.count(" ") + 1 for phrase in known}
         near: list[tuple[float, str]] = []
         for size in sizes:
-            text = " ".join(words[at : at + size])
             fits = [one for one in known if one.count(" ") + 1 == size]
-            for one in difflib.get_close_matches(text, fits, n=1, cutoff=0.5):
-                near.append((difflib.SequenceMatcher(None, text, one).ratio(), one))
+            for text in (" ".join(words[start : start + size]) for start in starts[:size]):
+                for one in difflib.get_close_matches(text, fits, n=1, cutoff=0.5):
+                    near.append((difflib.SequenceMatcher(None, text, one).ratio(), one))
         hint = f"Nearest known words: {max(near)[1]!r}." if near else "Use the words of the problem."
         return self.error(sentence, position, "words of the controlled English or of this vocabulary", repr(rest), hint)
 

@@ -112,7 +112,7 @@ def clauses(shape: Shape) -> list[str]:
     tag = shape[0]
     texts = closed(shape)
     if tag == "not":
-        return texts + _denied(shape[1])
+        return texts or _denied(shape[1])
     if tag in ("and", "or"):
         return _joined(shape)
     if tag == "implies":

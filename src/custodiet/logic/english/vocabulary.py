@@ -13,7 +13,7 @@ from typing import Any
 from custodiet.errors import InputError, UsageError
 from custodiet.logic.english import words
 from custodiet.logic.english.lexicon import Entry, entry_of, plural
-from custodiet.logic.english.lexing import GRAMMAR, Lexer
+from custodiet.logic.english.lexing import Lexer, is_grammar
 from custodiet.logic.english.nonce import NUM_SHORT, nonce_word
 from custodiet.logic.english.signature import Signature
 
@@ -125,7 +125,7 @@ class Vocabulary:
             for phrase, kind in entry.lexemes():
                 if kind != "t" and owner.setdefault(phrase, symbol) != symbol:
                     raise InputError(f"{phrase!r} stands for two symbols", got=f"{owner[phrase]} and {symbol}")
-                if phrase in GRAMMAR or not phrase.strip() or phrase != " ".join(phrase.split()):
+                if is_grammar(phrase) or not phrase.strip() or phrase != " ".join(phrase.split()):
                     raise InputError(
                         f"{phrase!r} cannot stand for {symbol}", expected="words that the grammar has no use for"
                     )
