@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from custodiet.errors import FormulaError
 from custodiet.logic.english.canonical import canonical_variable
-from custodiet.logic.english.templates import MAX_OPERANDS, number_word
+from custodiet.logic.english.templates import MAX_LEVELS, MAX_OPERANDS, number_word
 
 __all__ = ["Lexeme", "Lexer", "is_grammar"]
 
@@ -52,7 +52,7 @@ def _grammar() -> dict[str, tuple[str, str]]:
         table[f"all {word} of these hold :"] = table[f"each of these {word} holds :"] = (f"all {count}", "")
         table[f"at least one of these {word} holds :"] = (f"one of {count}", "")
         table[f"one or more of these {word} hold :"] = (f"one of {count}", "")
-    for level in range(60):
+    for level in range(MAX_LEVELS + 1):
         name = canonical_variable(level).upper()
         table[name] = (name, "")
     return table
@@ -147,8 +147,12 @@ class Lexer:
 
     @staticmethod
     def error(sentence: str, position: int, expected: str, got: str, hint: str | None = None) -> FormulaError:
-        """The error for a sentence, at a character."""
+        """The error for a sentence, at a character; of a long sentence the surroundings are shown."""
+        shown = sentence.strip()
+        if len(shown) > 240:
+            start = max(0, position - 120)
+            shown = f"{'...' if start else ''}{sentence[start : position + 120].strip()}..."
         return FormulaError(
-            f"cannot read the sentence {sentence.strip()!r} at character {position + 1}",
+            f"cannot read the sentence {shown!r} at character {position + 1}",
             expected=expected, got=got, hint=hint,
         )  # fmt: skip

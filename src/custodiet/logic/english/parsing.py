@@ -40,10 +40,11 @@ from custodiet.logic.english.parsing_parts import (
     is_variable_text,
 )
 from custodiet.logic.english.predication import IFF
+from custodiet.logic.english.templates import MAX_LEVELS
 
 __all__ = ["ParseFailure", "Parser", "Tree"]
 
-_MAX_DEPTH = 150
+_MAX_DEPTH = MAX_LEVELS + 10
 
 
 class Parser(PartParser):
