@@ -107,6 +107,19 @@ def test_invented_words_never_run_out():
         draw_vocabulary("counterfactual", signature, random.Random(1).randrange)
 
 
+def test_neutral_propositions_last_as_long_as_their_lists():
+    total = len(words.STATES) + len(words.PROFESSIONS)
+    for seed in range(3):
+        signature = Signature.make({f"p{at}": () for at in range(total)})
+        vocabulary = draw_vocabulary("neutral", signature, random.Random(seed).randrange)
+        vocabulary.check()
+        assert len(set(vocabulary.glossary().values())) == total
+    with pytest.raises(UsageError):
+        draw_vocabulary(
+            "neutral", Signature.make({f"p{at}": () for at in range(total + 1)}), random.Random(1).randrange
+        )
+
+
 def test_the_lists_repeat_nothing():
     for one in (
         words.NAMES, words.CITIES, words.BOOKS, words.PROFESSIONS, words.ADJECTIVES, words.QUALITIES, words.TYPES,
@@ -117,6 +130,12 @@ def test_the_lists_repeat_nothing():
     subjects = [subject for subject, _ in words.ABSURDITIES]
     assert subjects[::2] == subjects[1::2]
     assert len(set(subjects)) * 2 == len(subjects) >= 128
+
+
+def test_the_lists_hold_no_connective():
+    """Since "both lightning is silent and dark and ..." would be hard to read."""
+    grammatical = {"and", "or", "if", "not", "both", "either", "neither", "nor", "every", "only", "whenever", "no"}
+    assert not [one for one in _all_listed() if grammatical & set(one.lower().split())]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +177,7 @@ def _one(category: str, words: str, *sorts: str) -> dict:
         ({"a": _one("name", "both", "")}, "cannot stand"),
         ({"a": _one("name", "Rex  Rex", "")}, "cannot stand"),
         ({"a": _one("name", "X", "")}, "cannot stand"),
+        ({"a": _one("name", "St. Ives", "")}, "cannot stand"),
         (
             {"P": _one("verb", "play; plays; person", ""), "Q": _one("verb", "play go; plays go; person", "")},
             "begins with",

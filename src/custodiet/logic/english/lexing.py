@@ -16,7 +16,7 @@ from custodiet.errors import FormulaError
 from custodiet.logic.english.canonical import canonical_variable
 from custodiet.logic.english.templates import MAX_LEVELS, MAX_OPERANDS, number_word
 
-__all__ = ["Lexeme", "Lexer", "is_grammar"]
+__all__ = ["Lexeme", "Lexer", "is_grammar", "words_of"]
 
 GRAMMAR = (
     "it is not the case that", "it is false that", "it holds that", "it is true that", "if", ", then", "only if",
@@ -69,6 +69,11 @@ def _lengths(phrases: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 _TABLE = _grammar()
 _LENGTHS = _lengths(_TABLE)
+
+
+def words_of(text: str) -> list[str]:
+    """The words and punctuation marks of a text."""
+    return _WORD.findall(text)
 
 
 def is_grammar(phrase: str) -> bool:

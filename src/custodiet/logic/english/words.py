@@ -420,7 +420,7 @@ lava | ice-cold; drinkable
 lead | lighter than foam; a flower
 leather | made of water; a kind of glass
 lemonade | solid; made of leather
-lightning | slow; silent and dark
+lightning | slow; silent
 marble | elastic; eaten for breakfast
 mercury | a wild animal; a kind of cheese
 milk | black; mined from rock
