@@ -67,7 +67,8 @@ def _premise_selection(draws: Draws, cases: list[Case], wording: Wording) -> lis
     for case in cases:
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
-            f"{_read_so(case, wording)} Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
+            f"{_read_so(case, wording)} "
+            "Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
             "order, separated by commas, or with `none` if the premises do neither."
         )
         answer = ", ".join([str(place + 1) for place in case.support]) or "none"
@@ -94,7 +95,8 @@ def _proof_completion(draws: Draws, cases: list[Case], wording: Wording) -> list
         for hidden in sorted(draws.sample(open_lines, 3)):
             prompt = (
                 f"Premises:\n{_listed(case.premises, wording)}\n\nProof:\n{_proof_text(case.proof, wording, hidden)}\n\n"
-                f"{_read_so(case, wording)} What does line {hidden} say? Answer with the sentence alone."
+                f"{_read_so(case, wording)} "
+                f"What does line {hidden} say? Answer with the sentence alone."
             )
             answer = wording.sentence(case.proof[hidden - 1].formula)
             rows.append({"prompt": prompt, "answer": answer, "choices": None, "case": case, "hidden_line": hidden})
@@ -116,7 +118,8 @@ def _bad_step(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | 
         for proof in shown:
             prompt = (
                 f"Premises:\n{_listed(case.premises, wording)}\n\nProof:\n{_proof_text(proof, wording)}\n\n"
-                f"{_read_so(case, wording)} Which line does not follow from the lines that it cites? Answer with the number of the first such line, "
+                f"{_read_so(case, wording)} "
+                "Which line does not follow from the lines that it cites? Answer with the number of the first such line, "
                 "or with `none`."
             )
             verdict = check_proof(proof, case.premises, case.goal, logic=case.problem.logic)
@@ -196,7 +199,8 @@ def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[
             )
             prompt = (
                 f"Premises:\n{_listed(left, wording)}\n\nConclusion: {wording.sentence(wanted)}\n\n"
-                f"{_read_so(case, wording)} The conclusion does not follow. Which of these, added to the premises, makes it follow?\n{listed}\n\n"
+                f"{_read_so(case, wording)} "
+                f"The conclusion does not follow. Which of these, added to the premises, makes it follow?\n{listed}\n\n"
                 f"Answer with one letter."
             )
             choices = list(_LETTERS[: len(options)])
@@ -243,7 +247,8 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
         if numbers is not None and not _is_minimal_clash(case, [shown[one - 1] for one in numbers]):
             return None
         prompt = (
-            f"Statements:\n{_listed(shown, wording)}\n\n{_read_so(case, wording)} Can all of these be true together? Answer `consistent`, or give "
+            f"Statements:\n{_listed(shown, wording)}\n\n{_read_so(case, wording)} "
+            "Can all of these be true together? Answer `consistent`, or give "
             "the numbers of a smallest set of statements that cannot: none of them can be left out. Separate them by commas."
         )
         answer = "consistent" if numbers is None else ", ".join(map(str, numbers))
@@ -272,7 +277,8 @@ def _counter_model(draws: Draws, cases: list[Case], wording: Wording) -> list[Ro
             raise AssertionError("an engine gave a model that is none")
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
-            f"{_read_so(case, wording)} Describe a situation in which every premise is true and the conclusion is false, by listing the atomic "
+            f"{_read_so(case, wording)} "
+            "Describe a situation in which every premise is true and the conclusion is false, by listing the atomic "
             "statements that are true in it (all others are false), or answer `none` if there is none."
         )
         if model is None:
