@@ -308,6 +308,10 @@ def elimination(m: Maker, at: int) -> int:
     assumed = m.add(instantiate(body, {"x": constant}), "assumption")
     rule = m.add(instantiate(Implies(body, more), {"x": constant}), "universal instantiation", every)
     both = m.add(instantiate(more, {"x": constant}), "modus ponens", *m.shuffled(rule, assumed))
+    if m.rng.random() < 0.5:  # with something about somebody else, on which the result then rests
+        other = m.premise(m.literal(m.constant(sort), sort))
+        both = m.add(And(m.said(both), m.said(other)), "conjunction", both, other)
+        more = And(more, m.said(other))
     reached = m.add(Exists("z", instantiate(more, {"x": "z"}), sort), "existential generalization", both)
     return m.add(m.said(reached), "existential elimination", some, assumed, reached)
 
