@@ -60,7 +60,7 @@ class _Names(NamedTuple):
     constants: tuple[str, ...]
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _names(formula: Formula) -> _Names:
     uses: dict[tuple[str, tuple], None] = {}
     equalities: dict[tuple, None] = {}
@@ -103,7 +103,7 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
 
     Args:
         formulas: closed formulas of one language.
-        constants: sorts of constants that no formula tells (in a language with sorts).
+        constants: sorts of constants, where no formula tells them; of those that no formula has, nothing is made.
 
     Returns:
         The signature. In a language with sorts an argument's sort comes from the variables and constants that stand
@@ -123,8 +123,9 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
                     expected=arities[predicate],
                     got=arity,
                 )
-    sorts = list(dict.fromkeys(sort for fact in facts for sort in fact.sorts))
-    sorts += [sort for sort in (constants or {}).values() if sort not in sorts]
+    named = {name: "" for fact in facts for name in fact.constants}
+    given = {name: sort for name, sort in (constants or {}).items() if name in named}
+    sorts = list(dict.fromkeys([*[sort for fact in facts for sort in fact.sorts], *given.values()]))
     if sorts and sorts != [""]:
         if "" in sorts:
             raise FormulaError(
@@ -132,8 +133,7 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
                 expected="a sort for each",
                 got=", ".join(sort or "none" for sort in sorts),
             )
-        return _sorted_signature(facts, arities, dict(constants or {}), tuple(sorts))
-    named = {name: "" for fact in facts for name in fact.constants}
+        return _sorted_signature(facts, arities, given, tuple(sorts))
     individuals = bool(sorts) or bool(named)
     return Signature({name: ("",) * arity for name, arity in arities.items()}, named, ("",) if individuals else ())
 
@@ -190,13 +190,20 @@ def _clash(left: tuple, right: tuple) -> str:
     return "= between two sorts"
 
 
-def require_logic(logic: str, premises: Sequence[Formula], goal: Formula | None = None) -> Signature | Program:
+def require_logic(
+    logic: str,
+    premises: Sequence[Formula],
+    goal: Formula | None = None,
+    *,
+    constants: Mapping[str, str] | None = None,
+) -> Signature | Program:
     """Make sure that formulas belong to a logic.
 
     Args:
         logic: one of `LOGICS`.
         premises: closed formulas.
         goal: one more, where there is a goal. In the relational logic its negation must belong too.
+        constants: sorts of constants that no formula tells.
 
     Returns:
         The signature; for `datalog` the program (which has one).
@@ -225,10 +232,10 @@ def require_logic(logic: str, premises: Sequence[Formula], goal: Formula | None 
             raise FormulaError(
                 f"{'the goal' if is_goal else f'premise {number}'}, {format_formula(one)}, is not {logic}: {reason}"
             )
-    return signature_of(formulas)
+    return signature_of(formulas, constants=constants)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_propositional(formula: Formula) -> str | None:
     for one in subformulas(formula):
         if isinstance(one, Atom) and one.args:
@@ -240,7 +247,7 @@ def _not_propositional(formula: Formula) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_syllogistic(formula: Formula) -> str | None:
     forms = (
         "it is none of forall x: P(x) -> Q(x), forall x: P(x) -> ~Q(x), exists x: P(x) & Q(x), exists x: P(x) & ~Q(x), "
@@ -266,7 +273,7 @@ def _not_syllogistic(formula: Formula) -> str | None:
     return None if says(parts[1].body if isinstance(parts[1], Not) else parts[1]) else forms
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_monadic(formula: Formula) -> str | None:
     def walk(one: Formula, inside: bool) -> str | None:
         if isinstance(one, Atom):
@@ -284,7 +291,7 @@ def _not_monadic(formula: Formula) -> str | None:
     return walk(formula, False)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _free(formula: Formula) -> frozenset[str]:
     """The free variables."""
     if isinstance(formula, Atom):
@@ -295,7 +302,7 @@ def _free(formula: Formula) -> frozenset[str]:
     return found - {formula.variable} if isinstance(formula, (ForAll, Exists)) else found
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_relational(formula: Formula) -> str | None:
     """Bernays-Schönfinkel: what is said to exist must not depend on what is said of all."""
 
