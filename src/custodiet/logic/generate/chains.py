@@ -4,7 +4,7 @@
     x+     ──▶ m1 ──▶ ... ──▶ m ─┐
                                  ├──▶ c1 ◀──▶ ... ◀──▶ goal's literal
     x-     ──▶ n1 ──▶ ... ──▶ ~m ┘
-    x0     ──▶ dead end
+    x0     ──▶ ... ─╳─▶ ... ──▶ m or ~m      (a link needs what nobody knows)
 
 The switch is one sentence that says x+, x- or x0. Everything else is the same in all three versions, so a label flips
 by one argument of one sentence, and whoever cannot trace the chains cannot tell the versions apart: all three leaves
@@ -73,8 +73,8 @@ def draw_frame(draws: Draws, fresh_atom: Callable[[], Atom], *, depth: int, max_
     most_split = min(depth, spare - 1)  # each split step costs one premise more than a shared one, and x0 wants a rule
     split = 0 if most_split < 1 else draws.between(max(1, most_split - 2), most_split)
     spare -= split
-    dead = draws.between(1, max(1, min(depth, spare // 2))) if split else 0
-    spare -= dead
+    dead = min(split, 1 + spare) if split else 0  # of the length of the others where there is room
+    spare -= max(0, dead - 1)
 
     joint = fresh()
     premises: list[Formula] = []
@@ -82,13 +82,16 @@ def draw_frame(draws: Draws, fresh_atom: Callable[[], Atom], *, depth: int, max_
     if split:
         sign = draws.random() < 0.5
         leaves = [Not(atom) if sign else atom for atom in (fresh_atom(), fresh_atom(), fresh_atom())]
-        ends: list[Formula | None] = [joint, complement(joint), None]
+        ends = [joint, complement(joint), complement(joint) if draws.random() < 0.5 else joint]
+        broken = [-1, -1, draws.below(dead)]
         lengths = [split, split, dead]
         chains: list[list[Line]] = [[], [], []]
         order = [0, 1, 2]
         draws.shuffle(order)
         for which in order:
-            spare -= _chain(draws, fresh, leaves[which], ends[which], lengths[which], spare, premises, chains[which], kinds)
+            spare -= _chain(
+                draws, fresh, leaves[which], ends[which], lengths[which], broken[which], spare, premises, chains[which], kinds
+            )
         switch = (leaves[0], leaves[1], leaves[2])
         lines = (chains[0], chains[1])
     else:
@@ -115,17 +118,22 @@ def _chain(
     draws: Draws,
     fresh: Fresh,
     literal: Formula,
-    end: Formula | None,
+    end: Formula,
     length: int,
+    broken: int,
     spare: int,
     premises: list[Formula],
     lines: list[Line],
     kinds: list[str],
 ) -> int:
-    """Add a chain from a literal to an end (None: to nowhere); returns how many premises more than `length` it took."""
+    """Add a chain from a literal to an end, maybe with a broken step; returns how many premises over `length` it took."""
     taken = 0
     for step in range(length):
-        following = end if end is not None and step == length - 1 else fresh()
+        following = end if step == length - 1 else fresh()
+        if step == broken:
+            premises.append(_broken(draws, literal, following, fresh()))
+            literal = following
+            continue
         options = steps_for(literal, following, 1 + max(0, spare - taken))
         kind = draws.weighted(options, [one.weight for one in options])
         made = kind.make(literal, following, fresh)
@@ -135,6 +143,16 @@ def _chain(
         kinds.append(kind.name)
         literal = following
     return taken
+
+
+def _broken(draws: Draws, literal: Formula, following: Formula, unknown: Formula) -> Formula:
+    """A premise that would lead on if something held that no premise says."""
+    at = draws.below(3)
+    if at == 0:
+        return Implies(And(literal, unknown) if draws.random() < 0.5 else And(unknown, literal), following)
+    if at == 1:
+        return Implies(literal, Implies(unknown, following))
+    return Implies(literal, Or(following, unknown))
 
 
 def _dress(

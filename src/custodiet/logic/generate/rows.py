@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
@@ -18,10 +18,19 @@ from custodiet.logic.notation import format_formula
 from custodiet.logic.proofs import Step, step_to_json
 from custodiet.logic.semantics import Model
 
-__all__ = ["SPLITS", "problem_rows", "split_of"]
+__all__ = ["COUNTED", "SPLITS", "RowText", "problem_rows", "split_of"]
 
 SPLITS = (("train", 0.8), ("validation", 0.1), ("test", 0.1))
+COUNTED = ("label", "task", "logic", "language", "split")
+"""What data sets are counted by."""
 _MAX_ATTEMPTS = 50
+
+
+class RowText(NamedTuple):
+    """A row as JSON text, and its values of `COUNTED`."""
+
+    text: str
+    values: tuple[str, ...]
 
 
 def split_of(outline: str) -> str:
@@ -34,7 +43,7 @@ def split_of(outline: str) -> str:
     return SPLITS[-1][0]
 
 
-def problem_rows(config: GenerateConfig, number: int) -> list[str]:
+def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     """Six rows as JSON text.
 
     Args:
@@ -59,7 +68,7 @@ def problem_rows(config: GenerateConfig, number: int) -> list[str]:
 
 def _rows(
     config: GenerateConfig, number: int, task: str, problem: Problem, wording: Wording, made: list[Row]
-) -> list[str]:
+) -> list[RowText]:
     outline = outline_of(problem)
     split = split_of(outline)
     texts = _Fragments(wording)
@@ -108,7 +117,8 @@ def _rows(
             f'"distractors": {distractors}',
             f'"vocabulary": {vocabulary}}}',
         ]
-        lines.append(", ".join(parts))
+        values = (case.label, task, problem.logic, wording.language, split)
+        lines.append(RowText(", ".join(parts), values))
     return lines
 
 

@@ -15,14 +15,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from custodiet._version import __version__
 from custodiet.base.workers import ONE_THREAD
 from custodiet.errors import OutputError, UsageError
 from custodiet.logic.generate.config import GenerateConfig
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM
-from custodiet.logic.generate.rows import problem_rows
+from custodiet.logic.generate.rows import COUNTED, problem_rows
 from custodiet.records.files import atomic_path, write_text_atomic
 
 __all__ = ["FORMATS", "Written", "generate_data_set", "generate_rows"]
@@ -55,9 +55,9 @@ def generate_rows(config: GenerateConfig) -> Iterator[dict[str, Any]]:
     """The rows of a data set, one after another, in this process."""
     left = config.num
     for number in range(_num_problems(config)):
-        for line in problem_rows(config, number)[:left]:
+        for row in problem_rows(config, number)[:left]:
             left -= 1
-            yield json.loads(line)
+            yield json.loads(row.text)
 
 
 def generate_data_set(
@@ -99,8 +99,9 @@ def generate_data_set(
     resumed = sum(min(config.num - block * _BLOCK * ITEMS_PER_PROBLEM, _BLOCK * ITEMS_PER_PROBLEM) for block in blocks)
     resumed -= sum(_num_rows(config, block) for block in missing)
     done = resumed
-    for block, text in _made(config, missing, workers):
-        write_text_atomic(_shard(parts, block), text)
+    for block, made in _made(config, missing, workers):
+        write_text_atomic(_counts_file(parts, block), json.dumps(made.counts) + "\n")
+        write_text_atomic(_shard(parts, block), made.text)  # last: its being there says that the block is done
         done += _num_rows(config, block)
         if progress is not None:
             progress("generate", done, config.num)
@@ -123,6 +124,17 @@ def _shard(parts: Path, block: int) -> Path:
     return parts / f"{block:08d}.jsonl"
 
 
+def _counts_file(parts: Path, block: int) -> Path:
+    return parts / f"{block:08d}.counts.json"
+
+
+class _Block(NamedTuple):
+    """The lines of a block, and how often each value of `COUNTED` stands in them."""
+
+    text: str
+    counts: dict[str, dict[str, int]]
+
+
 def _prepare(config: GenerateConfig, parts: Path, resume: bool) -> None:
     told = json.dumps({"version": __version__, **config.to_json()}, indent=1) + "\n"
     manifest = parts / "config.json"
@@ -139,18 +151,19 @@ def _prepare(config: GenerateConfig, parts: Path, resume: bool) -> None:
     write_text_atomic(manifest, told)
 
 
-def _block_text(config: GenerateConfig, block: int) -> str:
+def _make_block(config: GenerateConfig, block: int) -> _Block:
     first = block * _BLOCK
     last = min(first + _BLOCK, _num_problems(config))
-    lines = [line for number in range(first, last) for line in problem_rows(config, number)]
-    return "\n".join(lines[: _num_rows(config, block)]) + "\n"
+    rows = [row for number in range(first, last) for row in problem_rows(config, number)][: _num_rows(config, block)]
+    counts = {name: dict(Counter([row.values[place] for row in rows])) for place, name in enumerate(COUNTED)}
+    return _Block("".join([row.text + "\n" for row in rows]), counts)
 
 
-def _made(config: GenerateConfig, blocks: list[int], workers: int) -> Iterator[tuple[int, str]]:
-    """The text of each block, in order."""
+def _made(config: GenerateConfig, blocks: list[int], workers: int) -> Iterator[tuple[int, _Block]]:
+    """The blocks, in order."""
     if workers == 1 or len(blocks) < 2:
         for block in blocks:
-            yield block, _block_text(config, block)
+            yield block, _make_block(config, block)
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(min(workers, len(blocks)), initializer=_start, initargs=(config,)) as pool:
@@ -171,23 +184,17 @@ def _start(config: GenerateConfig) -> None:
     _CONFIG = config
 
 
-def _work(block: int) -> str:
+def _work(block: int) -> _Block:
     if _CONFIG is None:
         raise RuntimeError("the worker was not started")
-    return _block_text(_CONFIG, block)
-
-
-_COUNTED = ("label", "task", "logic", "language", "split")
+    return _make_block(_CONFIG, block)
 
 
 def _count(parts: Path, blocks: range) -> dict[str, dict[str, int]]:
-    counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     for block in blocks:
-        with _shard(parts, block).open(encoding="utf-8") as stream:
-            for line in stream:
-                row = json.loads(line)
-                for name in _COUNTED:
-                    counts[name][row[name]] += 1
+        for name, found in json.loads(_counts_file(parts, block).read_text(encoding="utf-8")).items():
+            counts[name].update(found)
     return {name: dict(sorted(found.items())) for name, found in counts.items()}
 
 
