@@ -105,7 +105,9 @@ def drop_line(proof: Proof, rng: random.Random) -> Proof:
 
 def drop_premise(proof: Proof, rng: random.Random) -> Proof | None:
     """The line stays, the premise is not given."""
-    used = [one for one in proof.premises if any(step.formula == one and step.rule == "premise" for step in proof.steps)]
+    used = [
+        one for one in proof.premises if any(step.formula == one and step.rule == "premise" for step in proof.steps)
+    ]
     if not used:
         return None
     gone = rng.choice(used)

@@ -47,6 +47,8 @@ def shape(formula: Formula, bound: tuple[str, ...] = ()) -> str:
         case And() | Or():
             sign = "&" if isinstance(formula, And) else "|"
             return "(" + sign.join(sorted(shape(one, bound) for one in formula.parts)) + ")"
+        case Iff():
+            return "<->{}{}".format(*sorted([f"[{shape(one, bound)}]" for one in (formula.left, formula.right)]))
         case ForAll() | Exists():
             return f"{type(formula).__name__}:{formula.sort}[{shape(formula.body, (*bound, formula.variable))}]"
     return f"{type(formula).__name__}[{';'.join(shape(one, bound) for one in operands(formula))}]"
@@ -111,7 +113,7 @@ class Signature:
 # ------------------------------------------------------------------------------------------------- finite structures
 
 
-class _Outside(Exception):  # noqa: N818
+class _Outside(Exception):
     """An existential below a universal."""
 
 
@@ -203,7 +205,9 @@ class _Encoding:
         if not terms:
             return self.variable(("atom", formula.predicate))  # type: ignore[attr-defined]
         choices = list(itertools.product(*[self.denotations(one, bound) for one in terms]))
-        made = self.variable(("said", formula[1] if isinstance(formula, Atom) else "=", tuple(bound.get(one, one) for one in terms)))
+        made = self.variable(
+            ("said", formula[1] if isinstance(formula, Atom) else "=", tuple(bound.get(one, one) for one in terms))
+        )
         for choice in choices:
             unless = [literal for literals, _ in choice for literal in literals]
             named = tuple(one for _, one in choice)
@@ -340,7 +344,7 @@ class Oracle:
     def is_true(self, proof: Proof) -> bool | None:
         """Whether what the last line says is so: the goal, its negation, or that the premises are inconsistent."""
         last, sort_of = proof.steps[-1].formula, Signature(proof).sort_of
-        if proof.logic == "datalog":
+        if proof.logic == "datalog" and isinstance(last.body if isinstance(last, Not) else last, Atom):
             body = last.body if isinstance(last, Not) else last
             return (body in self.model(proof.premises)) is not isinstance(last, Not)
         return self.follows(proof.premises, last, sort_of)
@@ -392,9 +396,9 @@ class _Lines:
         if readings:
             return True, min(readings, key=len)
         negated = isinstance(step.formula, Not) and isinstance(step.formula.body, Atom)
-        if self.proof.logic == "datalog" and not step.cites and negated:
-            if step.formula.body not in self.oracle.model(self.proof.premises):
-                return True, itself
+        closed = self.proof.logic == "datalog" and not step.cites and negated
+        if closed and step.formula.body not in self.oracle.model(self.proof.premises):
+            return True, itself
         below = frozenset().union(*[self.rests[one] for one in step.cites])
         return self.oracle.follows([self.formula[one] for one in step.cites], step.formula, self.sort_of), below
 
@@ -404,35 +408,34 @@ class _Lines:
     def readings(self, end: Formula, cites: tuple[int, ...]) -> Iterable[frozenset[int]]:
         """What the line rests on, for each way in which it discharges or generalizes."""
         same = shape(end)
+        said = {one: shape(self.formula[one]) for one in cites}
         if len(cites) == 1 and isinstance(end, ForAll):
-            (line,) = cites
-            for constant in (None, *constants_of(self.formula[line])):
-                terms = {} if constant is None else {end.variable: constant}
-                if shape(instantiate(end.body, terms)) == shape(self.formula[line]):
-                    if constant is None or constant not in self.names(self.rests[line]) | set(constants_of(end)):
-                        yield self.rests[line]
+            for constant in self.witnesses(end, said[cites[0]]):
+                if constant not in self.names(self.rests[cites[0]]) | set(constants_of(end)):
+                    yield self.rests[cites[0]]
         for case, line in itertools.permutations(cites) if len(cites) == 2 else ():
-            said = shape(self.formula[case])
-            if case in self.assumed and isinstance(end, Implies):
-                if shape(end.left) == said and shape(end.right) == shape(self.formula[line]):
-                    yield self.rests[line] - {case}
-            if case in self.assumed and isinstance(self.formula[line], Falsum):
-                if same == f"Not[{said}]" or said == f"Not[{same}]":
-                    yield self.rests[line] - {case}
+            implied = isinstance(end, Implies) and (shape(end.left), shape(end.right)) == (said[case], said[line])
+            against = said[line] == "Falsum[]" and (same == f"Not[{said[case]}]" or said[case] == f"Not[{same}]")
+            if case in self.assumed and (implied or against):
+                yield self.rests[line] - {case}
         for some, case, line in itertools.permutations(cites) if len(cites) == 3 else ():
-            exists = self.formula[some]
-            if case in self.assumed and isinstance(exists, Exists) and shape(self.formula[line]) == same:
-                for constant in (None, *constants_of(self.formula[case])):
-                    terms = {} if constant is None else {exists.variable: constant}
-                    others = self.rests[line] - {case}
-                    if shape(instantiate(exists.body, terms)) == shape(self.formula[case]) and (
-                        constant not in self.names(others) | set(constants_of(exists)) | set(constants_of(end))
-                    ):
+            exists, others = self.formula[some], self.rests[line] - {case}
+            if case in self.assumed and isinstance(exists, Exists) and said[line] == same:
+                for constant in self.witnesses(exists, said[case]):
+                    if constant not in self.names(others) | set(constants_of(exists)) | set(constants_of(end)):
                         yield self.rests[some] | others
-        if len(cites) >= 5 and len(cites) % 2 and isinstance(self.formula[cites[0]], Or):
+        split = self.formula[cites[0]] if len(cites) >= 5 and len(cites) % 2 else None
+        if isinstance(split, Or):
             cases, lines = cites[1::2], cites[2::2]
-            parts = sorted(map(shape, self.formula[cites[0]].parts))  # type: ignore[attr-defined]
-            if sorted(shape(self.formula[one]) for one in cases) == parts and self.assumed.issuperset(cases):
-                if all(shape(self.formula[one]) == same for one in lines):
-                    left = [self.rests[line] - {case} for case, line in zip(cases, lines, strict=True)]
-                    yield self.rests[cites[0]].union(*left)
+            covered = sorted(said[one] for one in cases) == sorted(map(shape, split.parts))
+            if covered and self.assumed.issuperset(cases) and all(said[one] == same for one in lines):
+                left = [self.rests[line] - {case} for case, line in zip(cases, lines, strict=True)]
+                yield self.rests[cites[0]].union(*left)
+
+    def witnesses(self, quantified, said: str) -> Iterable[str | None]:
+        """The constants that make the body of a quantifier what a line says; None if it does not speak of anybody."""
+        names = {name for one in self.formula.values() for name in constants_of(one)}
+        for constant in (None, *sorted(names)):
+            terms = {} if constant is None else {quantified.variable: constant}
+            if shape(instantiate(quantified.body, terms)) == said:
+                yield constant

@@ -146,7 +146,9 @@ def schema(m: Maker, rule: str, a: Formula, new: Callable[[], Formula]) -> tuple
         case "transitivity":
             return [Implies(a, b), Implies(b, c)], Implies(a, c)
         case "disjunctive syllogism":
-            return [a, _junction(Or, [complement(a), *some], rng)], some[0] if len(some) == 1 else _junction(Or, some, rng)
+            return [a, _junction(Or, [complement(a), *some], rng)], some[0] if len(some) == 1 else _junction(
+                Or, some, rng
+            )
         case "addition":
             return [a], _junction(Or, [a, *some], rng)
         case "simplification":
@@ -178,7 +180,10 @@ def schema(m: Maker, rule: str, a: Formula, new: Callable[[], Formula]) -> tuple
             left, right = Not(one(*parts)), other(*map(complement, rng.sample(parts, len(parts))))
             return rng.choice([([left], right), ([right], left)])
         case "material implication":
-            pairs = [(Implies(a, b), _junction(Or, [complement(a), b], rng)), (Not(Implies(a, b)), And(a, complement(b)))]
+            pairs = [
+                (Implies(a, b), _junction(Or, [complement(a), b], rng)),
+                (Not(Implies(a, b)), And(a, complement(b))),
+            ]
             left, right = rng.choice(pairs)
             return rng.choice([([left], right), ([right], left)])
         case "contradiction":
@@ -215,7 +220,9 @@ def conditional_proof(m: Maker, at: int) -> int:
     case = m.formula()
     assumed = m.add(case, "assumption")
     both = m.add(And(m.said(at), case), "conjunction", at, assumed)
-    end = plain(m, both, m.rng.choice(["addition", "modus ponens", "double negation"])) if m.rng.random() < 0.7 else both
+    end = (
+        plain(m, both, m.rng.choice(["addition", "modus ponens", "double negation"])) if m.rng.random() < 0.7 else both
+    )
     return m.add(Implies(case, m.said(end)), "conditional proof", assumed, end)
 
 
@@ -329,10 +336,12 @@ def equality(m: Maker, at: int) -> int:
     if kind < 0.5:
         pair = [Equal(one, other), Equal(other, one)]
         negated = m.rng.random() < 0.5
-        fact, end = (map(Not, pair) if negated else pair)
+        fact, end = map(Not, pair) if negated else pair
         return m.add(end, "symmetry", m.premise(fact))
     fact = m.formula(one, sort)
-    return m.add(instantiate(fact, {one: other}), "substitution", *m.shuffled(m.premise(Equal(one, other)), m.premise(fact)))
+    return m.add(
+        instantiate(fact, {one: other}), "substitution", *m.shuffled(m.premise(Equal(one, other)), m.premise(fact))
+    )
 
 
 # --------------------------------------------------------------------------------------------------------------- programs
@@ -353,7 +362,7 @@ def program(rng: random.Random) -> Proof:
     used = rng.sample(range(4), rng.randint(2, 4))
     rules = [one for place, one in enumerate(rules) if place in used]
     m.premises = [*sorted(facts), *rules]
-    known = {one: 0 for one in facts}
+    known = dict.fromkeys(facts, 0)
     names = "abc"
     for rule in rules:  # they are in the order of their strata
         variables, body = [], rule

@@ -10,3 +10,6 @@ app = App(name="logic", help="Problems of logic whose labels are proved, and a j
 app.command("custodiet.cli.logic_generate:generate", name="generate", help="Write problems with proved labels.")
 app.command("custodiet.cli.logic_generate:tasks", name="tasks", help="Print which task exists in which logic.")
 app.command("custodiet.cli.logic_generate:dedup", name="dedup", help="Keep the first item of each skeleton.")
+app.command(
+    "custodiet.cli.logic_check:check", name="check", help="Judge every step of a proof or of a model's answers."
+)

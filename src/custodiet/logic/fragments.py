@@ -190,13 +190,20 @@ def _clash(left: tuple, right: tuple) -> str:
     return "= between two sorts"
 
 
-def require_logic(logic: str, premises: Sequence[Formula], goal: Formula | None = None) -> Signature | Program:
+def require_logic(
+    logic: str,
+    premises: Sequence[Formula],
+    goal: Formula | None = None,
+    *,
+    constants: Mapping[str, str] | None = None,
+) -> Signature | Program:
     """Make sure that formulas belong to a logic.
 
     Args:
         logic: one of `LOGICS`.
         premises: closed formulas.
         goal: one more, where there is a goal. In the relational logic its negation must belong too.
+        constants: sorts of constants that no formula tells.
 
     Returns:
         The signature; for `datalog` the program (which has one).
@@ -225,7 +232,7 @@ def require_logic(logic: str, premises: Sequence[Formula], goal: Formula | None 
             raise FormulaError(
                 f"{'the goal' if is_goal else f'premise {number}'}, {format_formula(one)}, is not {logic}: {reason}"
             )
-    return signature_of(formulas)
+    return signature_of(formulas, constants=constants)
 
 
 @lru_cache(maxsize=1 << 15)

@@ -45,11 +45,13 @@ class Problem:
             such earlier line), `invented premise`, `not valid`, `undecided`, `misnamed` (valid, but not by the rule
             that it names), `open assumption`, `not the goal`.
         message: the same for people.
+        place: the line's place in the proof, from 0; None where the whole proof is meant.
     """
 
     number: int | None
     kind: str
     message: str
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def check_proof(steps: Sequence[Step], premises: Sequence[Formula], goal: Formul
 
     Args:
         steps: the lines.
-        premises: what may be used; lines may give operands of &, | and = in any order, and bound variables any name.
+        premises: what may be used; lines may give operands of &, |, <-> and = in any order, and bound variables any name.
         goal: what the last line must be, or be the negation of, unless it is `false`.
         logic: one of `LOGICS`; `propositional` admits no terms, `datalog` allows the closed world.
 
@@ -102,18 +104,19 @@ def check_proof(steps: Sequence[Step], premises: Sequence[Formula], goal: Formul
     for step in steps:
         proof.add(step)
     if not steps:
-        proof.report(None, "empty", "the proof has no lines")
-        return ProofVerdict(None, tuple(proof.problems))
-    last, number = proof.formulas[-1], steps[-1].number
+        return ProofVerdict(None, (Problem(None, "empty", "the proof has no lines"),))
+    last, number, at = proof.formulas[-1], steps[-1].number, len(steps) - 1
     conclusion = "entailed" if same_formula(last, goal) else None
     if conclusion is None:
         conclusion = "contradicted" if same_formula(last, Not(goal)) or same_formula(Not(last), goal) else None
     if conclusion is None and type(last) is Falsum:
         conclusion = "inconsistent"
     if conclusion is None:
-        proof.report(number, "not the goal", f"the last line is {format_formula(last)}, not the goal or its negation")
+        proof.report(
+            number, "not the goal", f"the last line is {format_formula(last)}, not the goal or its negation", at
+        )
     if proof.rests[-1] & proof.assumed:
-        proof.report(number, "open assumption", "the last line rests on an assumption that was not discharged")
+        proof.report(number, "open assumption", "the last line rests on an assumption that was not discharged", at)
         conclusion = None
     return ProofVerdict(conclusion, tuple(proof.problems))
 
@@ -138,8 +141,8 @@ class _Proof:
         self.problems: list[Problem] = []
         self.model: set[Formula] | None = None
 
-    def report(self, number: int | None, kind: str, message: str) -> None:
-        self.problems.append(Problem(number, kind, message))
+    def report(self, number: int, kind: str, message: str, place: int | None = None) -> None:
+        self.problems.append(Problem(number, kind, message, len(self.formulas) if place is None else place))
 
     def add(self, step: Step) -> None:
         """Check one more line."""

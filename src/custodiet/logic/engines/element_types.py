@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from custodiet.errors import FormulaError
+from custodiet.logic.bits import truth_patterns
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -164,9 +165,7 @@ class Types:
         self.predicates = tuple(predicates)
         num_types = 1 << len(self.predicates)
         self.full = (1 << num_types) - 1
-        self._patterns = {
-            name: self.full // ((1 << (1 << i)) + 1) << (1 << i) for i, name in enumerate(self.predicates)
-        }
+        self._patterns = dict(zip(self.predicates, truth_patterns(len(self.predicates)), strict=True))
         self._true = Constraint(self.full)
         self._false = Constraint(0)
         self._cache: dict[Formula, Constraint] = {}

@@ -201,15 +201,11 @@ class Problem(ABC):
         true, false = self._ways(goal)
         return label_of(self._solve([*self._selectors, true]), self._solve([*self._selectors, false]))
 
-    def decide(self, goal: Formula) -> Decision:
-        """The label of one goal, with a model for each way that it can be."""
-        models = [self._model(goal, way) if self._solve([*self._selectors, way]) else None for way in self._ways(goal)]
+    def decide(self, goal: Formula, subset: Iterable[int] | None = None) -> Decision:
+        """The label of one goal under all premises or a subset (see `entails`), with a model for each way it can be."""
+        chosen = self._selectors if subset is None else self._chosen(subset)
+        models = [self._model(goal, way) if self._solve([*chosen, way]) else None for way in self._ways(goal)]
         return Decision(label_of(models[0] is not None, models[1] is not None), models[0], models[1], (self.engine,))
-
-    def model_with(self, formula: Formula) -> Model | None:
-        """A structure in which the premises and the formula are true; None if there is none."""
-        way = self._ways(formula)[0]
-        return self._model(formula, way) if self._solve([*self._selectors, way]) else None
 
     def entails(self, goal: Formula, subset: Iterable[int] | None = None) -> bool:
         """Whether all premises, or those with these 0-based numbers (only if `selectable`), entail the goal."""

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
-from custodiet.logic.engines.decide import certify
+from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
+from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
 from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
-from custodiet.logic.formulas import And, Atom, Formula, atoms_of, complement, is_literal
+from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, constants_of, is_literal
+from custodiet.logic.fragments import Signature
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model, label_of
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Decision, Model, evaluate, label_of
 
 __all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
@@ -59,6 +61,8 @@ class Problem:
         step_kinds: of the chains.
         distractors: kind -> how many.
         frame: the premises that belong to the chains, live or dead.
+        predicates: predicate -> sorts of its arguments.
+        constants: constant -> sort, those of proofs included.
         engines: names of those that agreed on every label.
     """
 
@@ -71,7 +75,9 @@ class Problem:
     goal_form: str
     step_kinds: list[str]
     distractors: dict[str, int]
-    frame: frozenset[Formula] = frozenset()
+    frame: frozenset[Formula]
+    predicates: dict[str, tuple[str, ...]]
+    constants: dict[str, str] = field(default_factory=dict)
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -83,7 +89,14 @@ class Problem:
 
 
 def draw_propositional(
-    draws: Draws, *, depth: int, num_premises: int, goal_form: str, distractors: Sequence[str], contrary: int
+    draws: Draws,
+    *,
+    depth: int,
+    num_premises: int,
+    goal_form: str,
+    distractors: Sequence[str],
+    contrary: int,
+    certify: bool = True,
 ) -> Problem:
     """Draw a problem and prove it.
 
@@ -94,6 +107,7 @@ def draw_propositional(
         goal_form: one of `chains.GOAL_FORMS`.
         distractors: kinds of premises that lead nowhere.
         contrary: premises that would decide the goal if something held that cannot be known.
+        certify: whether to decide the labels by engines; without, the problem is to be lifted and certified then.
 
     Returns:
         The problem; every label was found by two engines, every premise of a support is in all supports.
@@ -102,7 +116,7 @@ def draw_propositional(
         CustodietError: two engines disagree, or no problem of that shape was found.
     """
     for attempt in range(_MAX_ATTEMPTS):
-        found = _attempt(draws, depth, num_premises, goal_form, distractors, contrary)
+        found = _attempt(draws, depth, num_premises, goal_form, distractors, contrary, certify)
         if found is not None:
             found.rejected = attempt
             return found
@@ -113,9 +127,17 @@ def draw_propositional(
 
 
 def _attempt(
-    draws: Draws, depth: int, num_premises: int, goal_form: str, distractors: Sequence[str], contrary: int
+    draws: Draws,
+    depth: int,
+    num_premises: int,
+    goal_form: str,
+    distractors: Sequence[str],
+    contrary: int,
+    certify: bool,
 ) -> Problem | None:
-    names = [f"{letter}{round_}" if round_ else letter for round_ in range(1 + num_premises // 12) for letter in _LETTERS]
+    names = [
+        f"{letter}{round_}" if round_ else letter for round_ in range(1 + num_premises // 12) for letter in _LETTERS
+    ]
     draws.shuffle(names)
 
     def fresh_atom() -> Atom:
@@ -129,7 +151,7 @@ def _attempt(
         max_premises=max(room, 1 + depth + (goal_form != "literal")),
         goal_form=goal_form,
     )
-    atoms = [one for one in _atoms_in_order(frame)]
+    atoms = _atoms_in_order(frame)
     witnesses = _find_witnesses(draws, frame, atoms)
     if witnesses is None:
         return None
@@ -158,7 +180,7 @@ def _attempt(
             counts[kind] = counts.get(kind, 0) + 1
     premises.append(frame.switch[0])
     draws.shuffle(premises)
-    return _prove(frame, premises, goal_form, counts, witnesses)
+    return _prove(frame, premises, goal_form, counts, witnesses, certify)
 
 
 def _atoms_in_order(frame: Frame) -> list[Atom]:
@@ -255,22 +277,34 @@ def _witness_models(frame: Frame) -> list[Model] | None:
 
 
 def _prove(
-    frame: Frame, premises: list[Formula], goal_form: str, counts: dict[str, int], witnesses: Witnesses
+    frame: Frame,
+    premises: list[Formula],
+    goal_form: str,
+    counts: dict[str, int],
+    witnesses: Witnesses,
+    certify: bool,
 ) -> Problem | None:
     """Decide every version by two engines; None if a version is not what the frame promised."""
     switch_at = premises.index(frame.switch[0])
     common = premises[:switch_at] + premises[switch_at + 1 :]
-    first = _labels_by_table(list(witnesses.values), common, frame)
-    second, models = _labels_by_sat(common, frame, "minisat22")
-    engines = ("truth_table", "minisat22")
-    if first is None:  # too many atoms
-        first, engines = _labels_by_sat(common, frame, "cadical153")[0], ("cadical153", "minisat22")
-    if first != second:
-        raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
-    if first != [ENTAILED, CONTRADICTED, UNKNOWN]:
-        return None
+    labels = [ENTAILED, CONTRADICTED, UNKNOWN]
+    models = None
+    engines: tuple[str, ...] = ()
+    if certify:
+        first = _labels_by_table(list(witnesses.values), common, frame)
+        decisions = _decide_by_sat(common, frame, "minisat22")
+        second = [one.label for one in decisions]
+        engines = ("truth_table", "minisat22")
+        if first is None:  # too many atoms
+            first = [one.label for one in _decide_by_sat(common, frame, "cadical153")]
+            engines = ("cadical153", "minisat22")
+        if first != second:
+            raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
+        if first != labels:
+            return None
+        models = _models_of(decisions[2])
     versions = []
-    for index, label in enumerate(first):
+    for index, label in enumerate(labels):
         stated = list(premises)
         stated[switch_at] = frame.switch[index]
         lines = frame.lines[index] if index < 2 else []
@@ -288,7 +322,8 @@ def _prove(
         frame.kinds,
         counts,
         frozenset(frame.premises),
-        engines,
+        {atom[1]: () for atom in witnesses.values},
+        engines=engines,
     )
 
 
@@ -302,23 +337,29 @@ def _labels_by_table(atoms: list[Formula], common: list[Formula], frame: Frame) 
     return [column_label(whole & table.column(switch), goal) for switch in frame.switch]
 
 
-def _labels_by_sat(
-    common: list[Formula], frame: Frame, solver: str
-) -> tuple[list[str], tuple[Model, Model] | None]:
-    """The label of each version by a SAT solver, and the two models of the last."""
-    labels = []
-    models = None
-    with SatProblem(common, solver=solver) as problem:
-        for switch in frame.switch:
-            with_goal = problem.model_with(And(switch, frame.goal))
-            without_goal = problem.model_with(And(switch, complement(frame.goal)))
-            labels.append(label_of(with_goal is not None, without_goal is not None))
-            models = (with_goal, without_goal) if with_goal is not None and without_goal is not None else None
-    return labels, models
+def _decisions(problem: SatProblem | GroundProblem, num_common: int, goal: Formula) -> list[Decision]:
+    """What each version says of the goal, where a problem's premises are the common ones and then the three switches."""
+    common = range(num_common)
+    return [problem.decide(goal, [*common, num_common + version]) for version in range(3)]
+
+
+def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Decision]:
+    with SatProblem([*common, *frame.switch], solver=solver, selectable=True) as problem:
+        return _decisions(problem, len(common), frame.goal)
+
+
+def _models_of(decision: Decision) -> tuple[Model, Model] | None:
+    """The two models of what is unknown."""
+    if decision.with_goal is None or decision.without_goal is None:
+        return None
+    return decision.with_goal, decision.without_goal
 
 
 def certify_problem(problem: Problem) -> bool:
-    """Decide every version of a lifted problem by two engines and keep their models.
+    """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
+
+    The second engine is that of element types for monadic problems of few enough predicates. Otherwise it is the kernel,
+    which has yet to accept the proofs (`items.cases_of`), and, where nothing follows, evaluation of the two models.
 
     Returns:
         Whether every label is what the propositional problem promised.
@@ -326,11 +367,35 @@ def certify_problem(problem: Problem) -> bool:
     Raises:
         CustodietError: two engines disagree.
     """
-    for index, version in enumerate(problem.versions):
-        found = certify(problem.logic, problem.premises_of(index), problem.goal)
-        if found.label != version.label:
+    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    switches = [version.switch for version in problem.versions]
+    stated = {name for one in (*common, *switches, problem.goal) for name in constants_of(one)}
+    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
+    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
+    signature = Signature(problem.predicates, constants, sorts)
+    with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
+        decisions = _decisions(ground, len(common), problem.goal)
+    labels = [one.label for one in decisions]
+    types = None
+    if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
+        types = types_of([*common, *switches, problem.goal])
+        demands = types.combined([types.constraint(one) for one in common])
+        if demands is None:
             return False
-        if found.label == UNKNOWN and found.with_goal is not None and found.without_goal is not None:
-            version.models = (found.with_goal, found.without_goal)
-        problem.engines = found.engines
+        goal = (types.constraint(problem.goal), types.constraint(problem.goal, False))
+        second = [
+            label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in goal])
+            for switch in switches
+        ]
+        if second != labels:
+            raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+    if labels != [version.label for version in problem.versions]:
+        return False
+    for version, decision in zip(problem.versions, decisions, strict=True):
+        version.models = _models_of(decision)
+        for model, value in zip(version.models or (), (True, False), strict=False):
+            told = [*common, version.switch]
+            if evaluate(model, problem.goal) is not value or not all(evaluate(model, one) for one in told):
+                raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+    problem.engines = ("grounding + minisat22", "element_types" if types is not None else "kernel or evaluated models")
     return True

@@ -93,7 +93,9 @@ def _rows(
             "label": case.label,
         }
         extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
-        twins = [names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place]
+        twins = [
+            names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place
+        ]
         rest = {
             "support": [one + 1 for one in case.support],
             "support_unique": True if case.proof else None,
