@@ -35,9 +35,9 @@ _LOGICINFERENCE = ("logicinference", *[f"logicinference-{one}" for one in ("1", 
 SPLIT_SCHEMES = ("ood", "iid", "length", "depth")
 ANSWER_POSITIONS = ("end", "beginning")
 MATRIX: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
     **dict.fromkeys(_PROVED, LOGICS),
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
+    **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
 }
 """task -> the logics in which it exists"""
 _MAX_DEPTH, _MAX_PREMISES = 12, 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
@@ -12,8 +12,8 @@ from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.inference.rows import PREFIX, inference_rows
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cases_of, outline_of
 from custodiet.logic.generate.problem import Problem
+from custodiet.logic.generate.row_text import COUNTED, SPLITS, RowText, split_of
 from custodiet.logic.generate.source import draw_problem
-from custodiet.logic.generate.splits import SPLITS, split_of
 from custodiet.logic.generate.tasks import TASKS, Row
 from custodiet.logic.generate.wording import choose_wording
 from custodiet.logic.notation import format_formula
@@ -23,13 +23,6 @@ from custodiet.logic.semantics import Model
 __all__ = ["COUNTED", "SPLITS", "RowText", "problem_rows", "split_of"]
 
 _MAX_ATTEMPTS = 50
-
-
-class RowText(NamedTuple):
-    """A row as JSON text, and its values of `COUNTED`."""
-
-    text: str
-    values: tuple[str, ...]
 
 
 def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from custodiet.errors import CustodietError
 from custodiet.logic.canonical import outline, skeleton
@@ -55,7 +56,8 @@ class Target:
         kind: one of `KINDS`.
         label: entailed, contradicted, unknown or inconsistent.
         chain: the steps to it (or to what it contradicts), last one last.
-        support: 0-based places of the premises that every proof needs; empty for unknown.
+        support: 0-based places of premises that suffice; empty for unknown and inconsistent.
+        unique: whether every support holds all of these.
         least: at least so many steps are needed.
         models: for unknown a structure with and one without it.
         proof: checked by the kernel; empty for unknown.
@@ -66,10 +68,10 @@ class Target:
     label: str
     chain: tuple[Inference, ...] = ()
     support: tuple[int, ...] = ()
+    unique: bool = False
     least: int = 0
     models: tuple[Model, ...] = ()
     proof: tuple[Step, ...] = ()
-    skeleton: str = ""
 
 
 @dataclass(slots=True)
@@ -96,6 +98,14 @@ class InferenceProblem:
     engines: tuple[str, str]
     outline: str = ""
     by_kind: dict[str, list[Target]] = field(default_factory=dict)
+    _skeletons: dict[Formula, str] = field(default_factory=dict)
+
+    def skeleton_of(self, goal: Formula) -> str:
+        """The fingerprint of the premises and a goal (FALSUM where there is none)."""
+        found = self._skeletons.get(goal)
+        if found is None:
+            found = self._skeletons[goal] = skeleton(self.premises, goal)
+        return found
 
 
 class _FullError(Exception):
@@ -290,11 +300,21 @@ def _proved(draws: Draws, symbols: _Symbols, draft: _Draft, contradictory: bool)
             return None
         targets += [Target(one, "unrelated", UNKNOWN) for one in unrelated]
     consequences = one_step(premises)
-    targets += [
-        Target(one, "premise", ENTAILED, (), (place,), 0, (), (Step(1, one, "premise"),))
-        for place, one in enumerate(premises)
-        if not contradictory
-    ]
+    if not contradictory:
+        targets += [
+            Target(
+                one,
+                "premise",
+                ENTAILED,
+                (),
+                (place,),
+                prover.needed(one) == (place,),
+                0,
+                (),
+                (Step(1, one, "premise"),),
+            )
+            for place, one in enumerate(premises)
+        ]
     engine = _certify(prover, targets, consequences)
     logic = "propositional" if prover.propositional else "monadic"
     for one in targets:
@@ -350,8 +370,8 @@ def _following(prover: Prover, draft: _Draft) -> list[Target]:
         support = tuple(sorted({places[one] for step in chain for one in step.sources if one in places}))
         if prover.needed(formula) != support:
             continue
-        targets.append(Target(formula, "inference", ENTAILED, chain, support))
-        targets.append(Target(opposite_of(formula), "contradiction", CONTRADICTED, chain, support))
+        targets.append(Target(formula, "inference", ENTAILED, chain, support, True))
+        targets.append(Target(opposite_of(formula), "contradiction", CONTRADICTED, chain, support, True))
     return targets
 
 
@@ -373,8 +393,7 @@ def _contradictory_targets(draft: _Draft, pool: list[Formula]) -> list[Target]:
 
 
 def _finish(target: Target, premises: list[Formula], consequences: list[Inference], logic: str) -> None:
-    """Fingerprint, bound on the depth, and the proof, checked by the kernel."""
-    target.skeleton = skeleton(premises, target.formula)
+    """The bound on the depth, and the proof, checked by the kernel."""
     if target.kind in ("inference", "contradiction") and target.label != INCONSISTENT:
         goal = target.chain[-1].formula
         lines = [*target.chain]
@@ -400,7 +419,8 @@ def _is_near(goal: Formula, premises: list[Formula], consequences: list[Inferenc
         return True
     inner = goal.body if isinstance(goal, (ForAll, Exists)) else goal
     if inner[0] == "or":
-        parts = [type(goal)(VARIABLE, one) if inner is not goal else one for one in inner[1]]
+        lifted: Any = type(goal)
+        parts = [one if inner is goal else lifted(VARIABLE, one) for one in inner[1]]
         if any(one in premises for one in parts):
             return True
     literal = inner[1] if inner[0] == "not" else inner
@@ -471,13 +491,13 @@ def _changed(draws: Draws, symbols: _Symbols, formula: Formula, known: list[Form
 def _replaced(formula: Formula, old: Formula, new: Formula) -> Formula:
     if formula == old:
         return new
-    kind = formula[0]
+    kind, made = formula[0], cast(Any, type(formula))
     if kind == "not":
         return complement(_replaced(formula[1], old, new))
     if kind == "and" or kind == "or":
-        return type(formula)(*[_replaced(one, old, new) for one in formula[1]])
+        return made(*[_replaced(one, old, new) for one in formula[1]])
     if kind == "implies" or kind == "iff":
-        return type(formula)(_replaced(formula[1], old, new), _replaced(formula[2], old, new))
+        return made(_replaced(formula[1], old, new), _replaced(formula[2], old, new))
     if kind == "forall" or kind == "exists":
-        return type(formula)(formula[1], _replaced(formula[3], old, new))
+        return made(formula[1], _replaced(formula[3], old, new))
     return formula

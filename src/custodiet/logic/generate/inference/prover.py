@@ -119,7 +119,7 @@ def certified(
         engine = problem.engine
     for goal, pair in models.items():
         for model, wanted in zip(pair, (True, False), strict=True):
-            if evaluate(model, goal) is not wanted or not all([evaluate(model, one) for one in premises]):
+            if evaluate(model, goal) is not wanted or not all(evaluate(model, one) for one in premises):
                 raise CustodietError(
                     f"a counter-model for {format_formula(goal)} is none", hint="This is a defect; please report it."
                 )

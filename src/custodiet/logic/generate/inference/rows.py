@@ -11,7 +11,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from custodiet.logic.canonical import skeleton
 from custodiet.logic.english.rendering import render
 from custodiet.logic.english.signature import Signature
 from custodiet.logic.english.vocabulary import Vocabulary, draw_vocabulary
@@ -30,7 +29,7 @@ from custodiet.logic.generate.inference.texts import (
     step_prompt,
     template_of,
 )
-from custodiet.logic.generate.splits import split_of
+from custodiet.logic.generate.row_text import COUNTED, RowText, split_of
 from custodiet.logic.semantics import ENTAILED, INCONSISTENT, Model
 
 __all__ = ["LENGTH_THRESHOLD", "PREFIX", "ROWS_PER_NUMBER", "TYPES", "inference_rows"]
@@ -39,7 +38,7 @@ PREFIX = "logicinference"
 TYPES = {"1": 0.5, "2a": 1.0, "2b": 0.75, "3a": 1.0, "3b": 0.75}
 """Type -> weight in the mix, as in the original"""
 ROWS_PER_NUMBER = 6
-_NUMBERS_PER_PROBLEM = 4
+_NUMBERS_PER_PROBLEM = 6
 LENGTH_THRESHOLD = 4
 """Premises: more are in the test split of the scheme `length`"""
 _DEPTH_THRESHOLD = 2
@@ -50,9 +49,10 @@ _PREDICATES = "PQRSTUW"
 _CONSTANTS = "abcdefghij"
 _VARIABLES = "xyz"
 NOTHING_FOLLOWS = "nothing"
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def inference_rows(config: GenerateConfig, number: int, place: int, turn: int, task: str, logic: str) -> list[str]:
+def inference_rows(config: GenerateConfig, number: int, place: int, turn: int, task: str, logic: str) -> list[RowText]:
     """Six rows as JSON text.
 
     Args:
@@ -80,11 +80,13 @@ def inference_rows(config: GenerateConfig, number: int, place: int, turn: int, t
             "id": name,
             "seed": config.seed,
             "index": item,
+            "task": task,
+            "logic": logic,
             **made,
             "group": f"{config.seed}-{PREFIX}-{place}-{index}",
             "split": _split(config.split_scheme, name, problem),
         }
-        lines.append(json.dumps(fields, ensure_ascii=False))
+        lines.append(RowText(_ENCODE(fields), tuple([fields[one] for one in COUNTED])))
     return lines
 
 
@@ -246,8 +248,6 @@ class _Row:
         prompt, answer, label, suffix, verdict = told
         target = self.target
         rows: dict[str, Any] = {
-            "task": f"{PREFIX}-{self.kind}",
-            "logic": "propositional" if self.problem.propositional else "monadic",
             "language": "english" if self.english else "logic",
             "prompt": prompt,
             "answer": answer,
@@ -302,10 +302,10 @@ class _Row:
         made: dict[str, Any] = {
             "proof": [] if target is None else self._proof(target),
             "support": [] if target is None else sorted([new_places[one] for one in target.support]),
-            "support_unique": True if target is not None and target.support else None,
+            "support_unique": True if target is not None and target.unique else None,
             "depth": _depth(target),
             "counter_models": [] if target is None else [self._model(one) for one in target.models],
-            "skeleton": target.skeleton if target is not None else _skeleton(problem),
+            "skeleton": problem.skeleton_of(FALSUM if target is None else target.formula),
             "outline": problem.outline,
             "twins": [],
             "cell": {"depth": problem.depth, "premises": len(self.premises), "goal_form": form},
@@ -372,7 +372,3 @@ def _checks(target: Target | None) -> list[str]:
     if target is None:
         return []
     return ["kernel"] if target.proof else ["evaluated counter-models"]
-
-
-def _skeleton(problem: InferenceProblem) -> str:
-    return skeleton(problem.premises, FALSUM)

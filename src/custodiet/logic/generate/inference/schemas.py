@@ -2,8 +2,9 @@
 
 A schema's letters stand for literals. A propositional rule R speaks of ground literals; "universal R" has every premise
 and the conclusion below `forall x`, "existential R" one premise and the conclusion below `exists x` and the others below
-`forall x`. Fifteen of the seventeen propositional entries are valid. Two are kept as lures only: they say what does not
-follow, and even that is proved before it is used.
+`forall x`. Fifteen of the seventeen propositional entries are valid, and one that is missed there is added, so that
+"all that follows in one step" is all. Two are kept as lures only: they say what does not follow, and even that is proved
+before it is used.
 
 Reference: Ontañón, Ainslie, Cvicek, Fisher 2022, "LogicInference", arXiv 2203.15099. There letters stand for atoms, with
 exceptions, operands have an order, and the lures are steps.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from custodiet.logic.formulas import Atom, Exists, ForAll, Formula, Not, complement, instantiate, operands
 from custodiet.logic.notation import parse_formula
@@ -109,6 +110,7 @@ PROPOSITIONAL = (
     _rule("biconditional elimination", "p <-> q", "q -> p"),
     _rule("biconditional elimination", "p <-> q; ~p", "~q"),
     _rule("biconditional elimination", "p <-> q; ~q", "~p"),
+    _rule("biconditional elimination", "p <-> q; p", "q"),  # not among LogicInference's entries
 )
 FALLACIES = (
     _rule("incorrect modus tollens", "p -> q; q", "p"),
@@ -148,7 +150,7 @@ def _lifted(entry: Entry, body: Formula, place: int) -> Formula:
 
 
 def _filled(schema: Formula, binding: Binding) -> Formula:
-    kind = type(schema)
+    kind: Any = type(schema)
     if kind is Atom:
         return binding[schema[1]]
     if kind is Not:
@@ -186,17 +188,17 @@ def _matches(schema: Formula, body: Formula, binding: Binding) -> Iterator[Bindi
 
 def unordered(formula: Formula) -> Formula:
     """The formula with the operands of &, | and <-> sorted."""
-    kind = formula[0]
+    kind, made = formula[0], cast(Any, type(formula))
     if kind == "and" or kind == "or":
-        return type(formula)(*sorted(map(unordered, formula[1])))
+        return made(*sorted(map(unordered, formula[1])))
     if kind == "iff":
-        return type(formula)(*sorted(map(unordered, formula[1:])))
+        return made(*sorted(map(unordered, formula[1:])))
     if kind == "implies":
-        return type(formula)(unordered(formula[1]), unordered(formula[2]))
+        return made(unordered(formula[1]), unordered(formula[2]))
     if kind == "not":
         return Not(unordered(formula[1]))
     if kind == "forall" or kind == "exists":
-        return type(formula)(formula[1], unordered(formula[3]), formula[2])
+        return made(formula[1], unordered(formula[3]), formula[2])
     return formula
 
 
@@ -237,7 +239,7 @@ def results(entries: Sequence[Entry], premises: Sequence[Formula]) -> Iterator[I
         groups.setdefault(group, []).append((one, one[3] if group[0] else one))
     for entry in entries:
         wanted = _WANTED[entry]
-        if all([one in groups for one in wanted]):
+        if all(one in groups for one in wanted):
             yield from _applied(entry, [groups[one] for one in wanted], {}, ())
 
 

@@ -147,11 +147,14 @@ def chain_answer(words: Words, target: Target, *, named: bool, at_end: bool) -> 
 
 
 def _yes(words: Words, target: Target, named: bool, at_end: bool) -> str:
-    if len(target.chain) > 1:
+    first, *others = target.chain
+    if others:
         chain = _chain(words, target.chain, named)
-        return f"{chain} Therefore, the answer is yes." if at_end else f"Yes, via the following inference chain. {chain}"
+        return (
+            f"{chain} Therefore, the answer is yes." if at_end else f"Yes, via the following inference chain. {chain}"
+        )
     what = "this" if words.english else words.within(target.formula)
-    how = f"via the {target.chain[0].rule} rule" if named else "in a single step"
+    how = f"via the {first.rule} rule" if named else "in a single step"
     if at_end:
         return f"We can infer {what} {how}. Therefore, the answer is yes."
     return f"Yes, we can infer {what} {how}." if named else "Yes."
