@@ -33,7 +33,9 @@ _NAMES = {
 
 def _problems(num: int, logic: str, depth: tuple[int, int] = (1, 5)) -> list[InferenceProblem]:
     return [
-        draw_inference_problem(Draws(7, "test", logic, one), depth=depth, max_premises=16, logic=logic)
+        draw_inference_problem(
+            Draws(7, "test", logic, one), depth=depth, max_premises=16, logic=logic, contradictory=one % 12 == 7
+        )
         for one in range(num)
     ]
 

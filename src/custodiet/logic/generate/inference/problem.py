@@ -40,7 +40,6 @@ __all__ = ["KINDS", "InferenceProblem", "Target", "draw_inference_problem", "opp
 KINDS = ("inference", "contradiction", "unrelated", "premise")
 LENGTH_WEIGHTS = (0.425, 0.3, 0.2, 0.05, 0.025)
 """Of one rule to five; more rules are as likely as five."""
-_CONTRADICTORY = 0.08
 _FALLACIES = 0.12
 _MAX_ATTEMPTS = 4000
 _MAX_UNRELATED = 3
@@ -147,7 +146,13 @@ class _Draft:
 
 
 def draw_inference_problem(
-    draws: Draws, *, depth: tuple[int, int], max_premises: int, logic: str, fallacies: bool = True
+    draws: Draws,
+    *,
+    depth: tuple[int, int],
+    max_premises: int,
+    logic: str,
+    fallacies: bool = True,
+    contradictory: bool = False,
 ) -> InferenceProblem:
     """Draw a problem and prove it.
 
@@ -157,6 +162,7 @@ def draw_inference_problem(
         max_premises: more are not used.
         logic: `propositional`, or `monadic` for LogicInference's own mix.
         fallacies: whether a problem may be made from a fallacy, so that perhaps nothing follows from it.
+        contradictory: whether the premises contradict each other.
 
     Raises:
         CustodietError: no problem was found, two engines disagree, or the kernel rejects a proof.
@@ -164,7 +170,6 @@ def draw_inference_problem(
     lengths = range(depth[0], depth[1] + 1)
     weights = [LENGTH_WEIGHTS[min(one, len(LENGTH_WEIGHTS)) - 1] for one in lengths]
     length = draws.weighted(lengths, weights)
-    contradictory = draws.chance(_CONTRADICTORY)
     fallacy = not contradictory and fallacies and draws.chance(_FALLACIES)
     for _ in range(_MAX_ATTEMPTS):
         symbols = _Symbols(draws, logic != "propositional" and draws.chance(0.5))

@@ -39,6 +39,7 @@ TYPES = {"1": 0.5, "2a": 1.0, "2b": 0.75, "3a": 1.0, "3b": 0.75}
 """Type -> weight in the mix, as in the original"""
 ROWS_PER_NUMBER = 6
 _NUMBERS_PER_PROBLEM = 6
+_CONTRADICTORY_EVERY = 12  # problems: one in so many is contradictory, in the original at most one in ten
 LENGTH_THRESHOLD = 4
 """Premises: more are in the test split of the scheme `length`"""
 _DEPTH_THRESHOLD = 2
@@ -95,7 +96,15 @@ def _problem(
     seed: int, depth: tuple[int, int], max_premises: int, logic: str, fallacies: bool, place: int, index: int
 ) -> InferenceProblem:
     draws = Draws(seed, PREFIX, "problem", place, index)
-    return draw_inference_problem(draws, depth=depth, max_premises=max_premises, logic=logic, fallacies=fallacies)
+    contradictory = index % _CONTRADICTORY_EVERY == _CONTRADICTORY_EVERY - 1
+    return draw_inference_problem(
+        draws,
+        depth=depth,
+        max_premises=max_premises,
+        logic=logic,
+        fallacies=fallacies,
+        contradictory=contradictory,
+    )
 
 
 def _draw_type(draws: Draws, problem: InferenceProblem) -> str:
