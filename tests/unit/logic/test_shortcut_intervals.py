@@ -1,0 +1,89 @@
+"""Intervals over groups: pinned to the house's slow bootstrap, and covering what they say."""
+
+import numpy as np
+import pytest
+
+from custodiet.base.rng import derive_seed
+from custodiet.base.stats import clustered_bootstrap
+from custodiet.logic.shortcuts.columns import Problem
+from custodiet.logic.shortcuts.folds import deal_folds, group_key
+from custodiet.logic.shortcuts.intervals import draw_recalls, estimate_accuracy, estimate_largest, estimate_recall
+
+
+def test_draws_are_those_of_the_slow_definition():
+    rng = np.random.default_rng(0)
+    groups, labels = np.repeat(np.arange(40), 5), rng.integers(0, 3, 200)
+    correct = rng.random((2, 200)) < [[0.4], [0.7]]
+    draws = draw_recalls(correct, labels, groups, seed=7)
+    shares = np.bincount(labels) / 200
+    for attacker in range(2):
+
+        def accuracy(rows):
+            return sum(share * rows[rows[:, 1] == label, 0].mean() for label, share in enumerate(shares))
+
+        rows = np.stack([correct[attacker], labels], axis=1).astype(float)
+        slow = clustered_bootstrap(rows, groups, accuracy, seed=derive_seed(7, "draws"))
+        fast = estimate_accuracy(draws, attacker)
+        assert fast.value == pytest.approx(correct[attacker].mean())
+        assert (fast.low, fast.high, fast.num) == pytest.approx((slow.low, slow.high, slow.num), rel=1e-12)
+        recall = estimate_recall(draws, attacker, 1)
+        assert recall.value == pytest.approx(correct[attacker, labels == 1].mean())
+        assert recall.low < recall.value < recall.high
+
+
+def test_a_constant_guess_has_exactly_its_share_and_a_perfect_one_an_open_end():
+    labels = np.array([0] * 70 + [1] * 30)
+    draws = draw_recalls(np.stack([labels == 0, labels == labels]), labels, np.arange(100), seed=0)
+    constant, perfect = (estimate_accuracy(draws, index) for index in range(2))
+    assert (constant.value, constant.low, constant.high) == pytest.approx((0.7, 0.7, 0.7))
+    assert perfect.value == perfect.high == 1 and perfect.low == pytest.approx(0.9638, abs=1e-3)
+    best, largest = estimate_largest(draws, [0, 1])
+    assert best == 1 and largest.low == perfect.low
+    few = draw_recalls((labels == 0)[None], labels, np.arange(100) % 10, seed=0)
+    assert "10 groups" in estimate_accuracy(few, 0).why
+
+
+def test_intervals_cover():
+    """Groups of four that are right or wrong mostly together; five attackers, four of them equally good."""
+    rng = np.random.default_rng(1)
+    num_trials, num_groups = 250, 150
+    labels, groups = np.tile([0, 1, 0, 1], num_groups), np.repeat(np.arange(num_groups), 4)
+    covered = covered_largest = above = 0
+    truth = np.array([0.5, 0.5, 0.5, 0.5, 0.42])
+    for trial in range(num_trials):
+        together = rng.random((5, num_groups)) < truth[:, None]
+        alone = rng.random((5, 4 * num_groups)) < truth[:, None]
+        correct = np.where(rng.random((5, 4 * num_groups)) < 0.6, np.repeat(together, 4, axis=1), alone)
+        draws = draw_recalls(correct, labels, groups, seed=trial, num_draws=400)
+        one = estimate_accuracy(draws, 0)
+        covered += one.low <= 0.5 <= one.high
+        _, largest = estimate_largest(draws, list(range(5)))
+        covered_largest += largest.low <= 0.5 <= largest.high
+        above += max(estimate_accuracy(draws, index).low for index in range(5)) > 0.5
+    assert 0.91 <= covered / num_trials <= 0.985
+    assert covered_largest / num_trials >= 0.93
+    assert above / num_trials > 1 - covered_largest / num_trials  # the naive largest cries wolf more often
+
+
+def test_folds_keep_groups_and_balance_labels():
+    rng = np.random.default_rng(2)
+    groups, labels = np.unique(rng.integers(0, 200, 1000), return_inverse=True)[1], rng.integers(0, 3, 1000)
+    folds = deal_folds(groups, labels, num_folds=5, seed=0)
+    assert set(folds) == set(range(5))
+    assert all(len(set(folds[groups == group])) == 1 for group in set(groups))
+    assert np.array_equal(folds, deal_folds(groups, labels, num_folds=5, seed=0))
+    assert not np.array_equal(folds, deal_folds(groups, labels, num_folds=5, seed=1))
+    single = np.arange(300)
+    even = deal_folds(single, single % 3, num_folds=5, seed=0)
+    assert all(np.array_equal(np.bincount(single[even == fold] % 3), [20, 20, 20]) for fold in range(5))
+
+
+def test_the_form_of_premises_forgets_names_and_nothing_else():
+    def key(*premises):
+        return group_key(Problem("x", premises=premises))
+
+    assert key("If Ann is glad, then Bob is sad.", "Ann is glad.") == key("If Cy is old, then Di is new.", "Cy is old.")
+    assert key("If Ann is glad, then Bob is sad.") != key("If Ann is glad, then Ann is sad.")
+    assert key("p -> q", "p") == key("r -> s", "r") != key("r -> s", "s")
+    assert key("p -> q") != key("p -> ~q")
+    assert group_key(Problem("x", premises=("p",), skeleton="7")) == "7"
