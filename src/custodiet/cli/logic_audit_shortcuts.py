@@ -40,7 +40,7 @@ def audit_shortcuts(
 ) -> None:
     """Let attackers that do not reason guess the labels of a data set, and say how much better than chance they are.
 
-    Columns that are not named are found by their names, and the output says which; "-" says that there is none. A dot
+    Columns that are not named are found by their names, and the output says which; --premises=- says that there is none. A dot
     leads into objects: premises.formula.
 
     Args:

@@ -189,7 +189,13 @@ def _fit_linear(features: Any, labels_N: NDArray[np.int64], train: NDArray[np.bo
 def _boosting(seed: int, num: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(
-        learning_rate=0.1, max_iter=80 if num > 2000 else 40, max_leaf_nodes=15, min_samples_leaf=20, l2_regularization=1.0,
-        early_stopping=False, random_state=derive_seed(seed, "boosting") % 2**31,
-    )  # fmt: skip
+    settings: dict[str, Any] = {
+        "learning_rate": 0.1,
+        "max_iter": 80 if num > 2000 else 40,
+        "max_leaf_nodes": 15,
+        "min_samples_leaf": 20,
+        "l2_regularization": 1.0,
+        "early_stopping": False,
+        "random_state": derive_seed(seed, "boosting") % 2**31,
+    }
+    return HistGradientBoostingClassifier(**settings)
