@@ -1,4 +1,4 @@
-"""`custodiet logic`: data of inference whose labels are proved, and judges of it."""
+"""`custodiet logic`: the table of its commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from cyclopts import App
 
 __all__ = ["app"]
 
-app = App(name="logic", help="Generate, judge and audit data of logical inference.", help_format="plaintext")
+app = App(name="logic", help="Problems of logic whose labels are proved, and a judge of every step.")
+app.command("custodiet.cli.logic_generate:generate", name="generate", help="Write problems with proved labels.")
+app.command("custodiet.cli.logic_generate:tasks", name="tasks", help="Print which task exists in which logic.")
+app.command("custodiet.cli.logic_generate:dedup", name="dedup", help="Keep the first item of each skeleton.")
 app.command(
     "custodiet.cli.logic_audit_shortcuts:audit_shortcuts",
     name="audit-shortcuts",

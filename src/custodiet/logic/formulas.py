@@ -224,7 +224,25 @@ def subformulas(formula: Formula) -> Iterator[Formula]:
 
 def atoms_of(formula: Formula) -> list[Atom]:
     """The atoms, each once, in the order in which they are read."""
-    return list(dict.fromkeys(one for one in subformulas(formula) if isinstance(one, Atom)))
+    found: dict[Atom, None] = {}
+    _collect_atoms(formula, found)
+    return list(found)
+
+
+def _collect_atoms(formula: Formula, found: dict[Atom, None]) -> None:
+    kind = formula[0]
+    if kind == "atom":
+        found[formula] = None  # type: ignore[index]
+    elif kind == "not":
+        _collect_atoms(formula[1], found)
+    elif kind == "implies" or kind == "iff":
+        _collect_atoms(formula[1], found)
+        _collect_atoms(formula[2], found)
+    elif kind == "and" or kind == "or":
+        for one in formula[1]:
+            _collect_atoms(one, found)
+    elif kind == "forall" or kind == "exists":
+        _collect_atoms(formula[3], found)
 
 
 def constants_of(formula: Formula) -> list[str]:

@@ -245,6 +245,10 @@ class SatProblem:
         label = label_of(with_goal is not None, without_goal is not None)
         return Decision(label, with_goal, without_goal, (self.engine,))
 
+    def model_with(self, formula: Formula) -> Model | None:
+        """A model of the premises in which the formula is true; None if there is none."""
+        return self._model(self._literal(formula))
+
     def _model(self, literal: int) -> Model | None:
         if not self._solver.solve([*self._selectors, literal]):
             return None

@@ -68,10 +68,7 @@ class Table:
         self.atoms = tuple(atoms)
         self.num_rows = 1 << len(self.atoms)
         self.full = (1 << self.num_rows) - 1
-        self._patterns: dict[Formula, int] = {}
-        for i, atom in enumerate(self.atoms):
-            half = 1 << i  # bits of a run: `half` rows without the atom, `half` rows with it, and so on
-            self._patterns[atom] = self.full // ((1 << half) + 1) << half
+        self._patterns: dict[Formula, int] = dict(zip(self.atoms, _patterns(len(self.atoms)), strict=True))
         if len(self._patterns) != len(self.atoms):
             raise FormulaError("an atom stands twice in a truth table", got=[format_formula(one) for one in atoms])
         self._cache: dict[Formula, int] = {}
@@ -127,6 +124,13 @@ class Table:
     def model(self, row: int) -> Model:
         """The assignment that a row of the table is."""
         return Model({}, {}, frozenset([atom for i, atom in enumerate(self.atoms) if row >> i & 1]))
+
+
+@lru_cache(maxsize=MAX_ATOMS + 1)
+def _patterns(num: int) -> tuple[int, ...]:
+    """The column of each of `num` atoms: runs of 2^i rows without atom i and as many with it, and so on."""
+    full = (1 << (1 << num)) - 1
+    return tuple([full // ((1 << (1 << i)) + 1) << (1 << i) for i in range(num)])
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,336 @@
+"""A three-way problem in propositional logic, proved: versions of one sentence, one goal, one label for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from custodiet.errors import CustodietError
+from custodiet.logic.engines.decide import certify
+from custodiet.logic.engines.sat import SatProblem
+from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
+from custodiet.logic.formulas import And, Atom, Formula, atoms_of, complement, is_literal
+from custodiet.logic.generate.chains import Frame, draw_frame
+from custodiet.logic.generate.distractors import Witnesses, draw_distractors
+from custodiet.logic.generate.draws import Draws
+from custodiet.logic.generate.steps import Line
+from custodiet.logic.minimal import propagation_rounds
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model, label_of
+
+__all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
+
+_LETTERS = "abcdefghijklmnopqrst"  # u to z are variables
+_MAX_ATTEMPTS = 200
+
+
+@dataclass(slots=True)
+class Version:
+    """What one sentence of the switch makes of the goal.
+
+    Args:
+        switch: the sentence.
+        label: of the goal.
+        lines: the proof of the goal or of its complement; empty for `unknown`.
+        support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
+        models: for `unknown` one where the goal is true and one where it is false.
+        depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+    """
+
+    switch: Formula
+    label: str
+    lines: list[Line]
+    support: tuple[int, ...]
+    models: tuple[Model, Model] | None
+    depth: int | None
+
+
+@dataclass(slots=True)
+class Problem:
+    """Premises with one place that has three versions, and a goal.
+
+    Args:
+        logic: the logic's name.
+        premises: of version 0; the switch stands at `switch_at`.
+        switch_at: 0-based place.
+        goal: the question.
+        versions: goal follows, goal is refuted, neither.
+        num_steps: steps of the chains as drawn.
+        goal_form: one of `chains.GOAL_FORMS`.
+        step_kinds: of the chains.
+        distractors: kind -> how many.
+        frame: the premises that belong to the chains, live or dead.
+        engines: names of those that agreed on every label.
+    """
+
+    logic: str
+    premises: list[Formula]
+    switch_at: int
+    goal: Formula
+    versions: tuple[Version, Version, Version]
+    num_steps: int
+    goal_form: str
+    step_kinds: list[str]
+    distractors: dict[str, int]
+    frame: frozenset[Formula] = frozenset()
+    engines: tuple[str, ...] = ()
+    rejected: int = field(default=0)
+
+    def premises_of(self, version: int) -> list[Formula]:
+        """The premises with the switch of a version."""
+        premises = list(self.premises)
+        premises[self.switch_at] = self.versions[version].switch
+        return premises
+
+
+def draw_propositional(
+    draws: Draws, *, depth: int, num_premises: int, goal_form: str, distractors: Sequence[str], contrary: int
+) -> Problem:
+    """Draw a problem and prove it.
+
+    Args:
+        draws: random choices.
+        depth: steps from the switch to the goal.
+        num_premises: at least `chains.min_premises(depth, goal_form)`.
+        goal_form: one of `chains.GOAL_FORMS`.
+        distractors: kinds of premises that lead nowhere.
+        contrary: premises that would decide the goal if something held that cannot be known.
+
+    Returns:
+        The problem; every label was found by two engines, every premise of a support is in all supports.
+
+    Raises:
+        CustodietError: two engines disagree, or no problem of that shape was found.
+    """
+    for attempt in range(_MAX_ATTEMPTS):
+        found = _attempt(draws, depth, num_premises, goal_form, distractors, contrary)
+        if found is not None:
+            found.rejected = attempt
+            return found
+    raise CustodietError(
+        f"no problem of depth {depth} with {num_premises} premises was found in {_MAX_ATTEMPTS} tries",
+        hint="Allow more premises or more kinds of distractors.",
+    )
+
+
+def _attempt(
+    draws: Draws, depth: int, num_premises: int, goal_form: str, distractors: Sequence[str], contrary: int
+) -> Problem | None:
+    names = [f"{letter}{round_}" if round_ else letter for round_ in range(1 + num_premises // 12) for letter in _LETTERS]
+    draws.shuffle(names)
+
+    def fresh_atom() -> Atom:
+        return Atom(names.pop())
+
+    room = num_premises - draws.between(0, max(0, num_premises // 3))
+    frame = draw_frame(
+        draws,
+        fresh_atom,
+        depth=depth,
+        max_premises=max(room, 1 + depth + (goal_form != "literal")),
+        goal_form=goal_form,
+    )
+    atoms = [one for one in _atoms_in_order(frame)]
+    witnesses = _find_witnesses(draws, frame, atoms)
+    if witnesses is None:
+        return None
+    leaves = {atom for one in frame.switch for atom in atoms_of(one)}
+    premises = list(frame.premises)
+    extra = num_premises - 1 - len(premises)
+    counts: dict[str, int] = {}
+    if extra:
+        added = draw_distractors(
+            draws,
+            fresh_atom,
+            witnesses,
+            num=extra,
+            kinds=distractors,
+            contrary=contrary,
+            goal=frame.goal,
+            stated=[*premises, *frame.switch],
+            untouched=leaves,
+            rules=[one for one in premises if not is_literal(one) and leaves.isdisjoint(atoms_of(one))] or [frame.goal],
+            max_new_atoms=max(2, extra // 2),
+        )
+        if len(added) < extra:
+            return None
+        for kind, formula in added:
+            premises.append(formula)
+            counts[kind] = counts.get(kind, 0) + 1
+    premises.append(frame.switch[0])
+    draws.shuffle(premises)
+    return _prove(frame, premises, goal_form, counts, witnesses)
+
+
+def _atoms_in_order(frame: Frame) -> list[Atom]:
+    found: dict[Atom, None] = {}
+    for one in (*frame.switch, *frame.premises, frame.goal):
+        found.update(dict.fromkeys(atoms_of(one)))
+    return list(found)
+
+
+def _support_of(lines: list[Line], stated: set[Formula]) -> list[Formula]:
+    """The premises that a proof cites, each once."""
+    return list(dict.fromkeys(one for line in lines for one in line.sources if one in stated))
+
+
+def _find_witnesses(draws: Draws, frame: Frame, atoms: list[Atom]) -> Witnesses | None:
+    """Models that show of each version what must stay so; None if the frame is not what it should be."""
+    if len(atoms) <= MAX_ATOMS:
+        rows = _witness_rows(draws, frame, atoms)
+        if rows is None:
+            return None
+        values: dict[Formula, int] = {}
+        for i, atom in enumerate(atoms):
+            value = 0
+            for j, row in enumerate(rows):
+                value |= (row >> i & 1) << j
+            values[atom] = value
+        return Witnesses(len(rows), values, draws)
+    models = _witness_models(frame)
+    if models is None:
+        return None
+    values = {atom: sum(1 << j for j, model in enumerate(models) if atom in model.true_atoms) for atom in atoms}
+    return Witnesses(len(models), values, draws)
+
+
+def _witness_rows(draws: Draws, frame: Frame, atoms: list[Atom]) -> list[int] | None:
+    table = Table(atoms)
+    full = table.full
+    column = table.column
+    columns = [column(one) for one in frame.premises]
+    true_goal = column(frame.goal)
+    places = {one: i for i, one in enumerate(frame.premises)}
+    rows: list[int] = []
+
+    def random_row(where: int) -> int:
+        return row_in(where, int(draws.random() * table.num_rows))
+
+    for version, wanted in ((0, true_goal), (1, full ^ true_goal)):
+        switch = frame.switch[version]
+        everything = [*columns, column(switch)]
+        without = rests(everything, full)
+        whole = without[-1] & everything[-1]
+        if not whole or whole & ~wanted:
+            return None
+        rows.append(random_row(whole))
+        for one in _support_of(frame.lines[version], {*places, switch}):
+            spared = without[places.get(one, -1)] & (full ^ wanted)
+            if not spared:
+                return None
+            rows.append(random_row(spared))
+    whole = column(frame.switch[2])
+    for one in columns:
+        whole &= one
+    for wanted in (true_goal, full ^ true_goal):
+        if not whole & wanted:
+            return None
+        rows.append(random_row(whole & wanted))
+    return rows
+
+
+def _witness_models(frame: Frame) -> list[Model] | None:
+    models: list[Model] = []
+    for version, wanted in ((0, frame.goal), (1, complement(frame.goal))):
+        premises = [*frame.premises, frame.switch[version]]
+        with SatProblem(premises, selectable=True) as problem:
+            if problem.decide(wanted).label != ENTAILED:
+                return None
+        support = _support_of(frame.lines[version], set(premises))
+        with SatProblem(premises) as problem:
+            whole = problem.decide(wanted).with_goal
+            if whole is None:
+                return None
+            models.append(whole)
+        for left_out in support:
+            with SatProblem([one for one in premises if one is not left_out]) as problem:
+                model = problem.decide(wanted).without_goal
+            if model is None:
+                return None
+            models.append(model)
+    with SatProblem([*frame.premises, frame.switch[2]]) as problem:
+        found = problem.decide(frame.goal)
+    if found.label != UNKNOWN or found.with_goal is None or found.without_goal is None:
+        return None
+    return [*models, found.with_goal, found.without_goal]
+
+
+def _prove(
+    frame: Frame, premises: list[Formula], goal_form: str, counts: dict[str, int], witnesses: Witnesses
+) -> Problem | None:
+    """Decide every version by two engines; None if a version is not what the frame promised."""
+    switch_at = premises.index(frame.switch[0])
+    common = premises[:switch_at] + premises[switch_at + 1 :]
+    first = _labels_by_table(list(witnesses.values), common, frame)
+    second, models = _labels_by_sat(common, frame, "minisat22")
+    engines = ("truth_table", "minisat22")
+    if first is None:  # too many atoms
+        first, engines = _labels_by_sat(common, frame, "cadical153")[0], ("cadical153", "minisat22")
+    if first != second:
+        raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
+    if first != [ENTAILED, CONTRADICTED, UNKNOWN]:
+        return None
+    versions = []
+    for index, label in enumerate(first):
+        stated = list(premises)
+        stated[switch_at] = frame.switch[index]
+        lines = frame.lines[index] if index < 2 else []
+        support = tuple(sorted([stated.index(one) for one in _support_of(lines, set(stated))]))
+        depth = propagation_rounds(stated, frame.goal) if index < 2 else None
+        versions.append(Version(frame.switch[index], label, lines, support, None if index < 2 else models, depth))
+    return Problem(
+        "propositional",
+        premises,
+        switch_at,
+        frame.goal,
+        (versions[0], versions[1], versions[2]),
+        frame.num_steps,
+        goal_form,
+        frame.kinds,
+        counts,
+        frozenset(frame.premises),
+        engines,
+    )
+
+
+def _labels_by_table(atoms: list[Formula], common: list[Formula], frame: Frame) -> list[str] | None:
+    """The label of each version by truth tables; None if there are too many atoms."""
+    if len(atoms) > MAX_ATOMS:
+        return None
+    table = Table(atoms)  # type: ignore[arg-type]
+    whole = conjunction(table.columns(common), table.full)
+    goal = table.column(frame.goal)
+    return [column_label(whole & table.column(switch), goal) for switch in frame.switch]
+
+
+def _labels_by_sat(
+    common: list[Formula], frame: Frame, solver: str
+) -> tuple[list[str], tuple[Model, Model] | None]:
+    """The label of each version by a SAT solver, and the two models of the last."""
+    labels = []
+    models = None
+    with SatProblem(common, solver=solver) as problem:
+        for switch in frame.switch:
+            with_goal = problem.model_with(And(switch, frame.goal))
+            without_goal = problem.model_with(And(switch, complement(frame.goal)))
+            labels.append(label_of(with_goal is not None, without_goal is not None))
+            models = (with_goal, without_goal) if with_goal is not None and without_goal is not None else None
+    return labels, models
+
+
+def certify_problem(problem: Problem) -> bool:
+    """Decide every version of a lifted problem by two engines and keep their models.
+
+    Returns:
+        Whether every label is what the propositional problem promised.
+
+    Raises:
+        CustodietError: two engines disagree.
+    """
+    for index, version in enumerate(problem.versions):
+        found = certify(problem.logic, problem.premises_of(index), problem.goal)
+        if found.label != version.label:
+            return False
+        if found.label == UNKNOWN and found.with_goal is not None and found.without_goal is not None:
+            version.models = (found.with_goal, found.without_goal)
+        problem.engines = found.engines
+    return True
