@@ -56,6 +56,8 @@ class _Names(NamedTuple):
     uses: tuple[tuple[str, tuple[str | tuple[str], ...]], ...]
     equalities: tuple[tuple[str | tuple[str], str | tuple[str]], ...]
     sorts: tuple[str, ...]
+    arities: tuple[tuple[str, int], ...]
+    constants: tuple[str, ...]
 
 
 @lru_cache(maxsize=1 << 15)
@@ -86,7 +88,14 @@ def _names(formula: Formula) -> _Names:
                 walk(part, bound)
 
     walk(formula, {})
-    return _Names(tuple(uses), tuple(equalities), tuple(sorts))
+    terms = [term for args in (*[args for _, args in uses], *equalities) for term in args]
+    return _Names(
+        tuple(uses),
+        tuple(equalities),
+        tuple(sorts),
+        tuple(dict.fromkeys((predicate, len(args)) for predicate, args in uses)),
+        tuple(dict.fromkeys(term for term in terms if isinstance(term, str))),
+    )
 
 
 def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | None = None) -> Signature:
@@ -107,12 +116,12 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
     facts = [_names(one) for one in formulas]
     arities: dict[str, int] = {}
     for fact in facts:
-        for predicate, terms in fact.uses:
-            if arities.setdefault(predicate, len(terms)) != len(terms):
+        for predicate, arity in fact.arities:
+            if arities.setdefault(predicate, arity) != arity:
                 raise FormulaError(
                     f"the predicate {predicate} is used with two numbers of arguments",
                     expected=arities[predicate],
-                    got=len(terms),
+                    got=arity,
                 )
     sorts = list(dict.fromkeys(sort for fact in facts for sort in fact.sorts))
     sorts += [sort for sort in (constants or {}).values() if sort not in sorts]
@@ -124,13 +133,7 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
                 got=", ".join(sort or "none" for sort in sorts),
             )
         return _sorted_signature(facts, arities, dict(constants or {}), tuple(sorts))
-    named = {
-        term: ""
-        for fact in facts
-        for terms in (*[terms for _, terms in fact.uses], *fact.equalities)
-        for term in terms
-        if isinstance(term, str)
-    }
+    named = {name: "" for fact in facts for name in fact.constants}
     individuals = bool(sorts) or bool(named)
     return Signature({name: ("",) * arity for name, arity in arities.items()}, named, ("",) if individuals else ())
 

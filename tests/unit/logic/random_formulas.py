@@ -10,6 +10,7 @@ from custodiet.logic.formulas import (
     FALSUM,
     And,
     Atom,
+    Equal,
     Exists,
     ForAll,
     Formula,
@@ -94,3 +95,40 @@ def monadic_formula(rng: random.Random, predicates: Sequence[str], constants: Se
         return kind("x", body if kind is ForAll else random_formula(rng, mixed, 2))
 
     return random_formula(rng, [leaf() for _ in range(3)], rng.randint(0, 2))
+
+
+def relational_formula(
+    rng: random.Random, predicates: dict[str, tuple[str, ...]], constants: dict[str, str], *, depth: int = 2
+) -> Formula:
+    """A formula that may be of Bernays-Schönfinkel logic or not: two layers of quantifiers over a Boolean combination."""
+    sorts = sorted({sort for one in predicates.values() for sort in one} | set(constants.values()))
+    numbers = itertools.count()
+
+    def literals(bound: dict[str, str]) -> list[Formula]:
+        terms = {sort: [one for one, of in {**constants, **bound}.items() if of == sort] for sort in sorts}
+        made: list[Formula] = [
+            Atom(name, tuple(rng.choice(terms[sort]) for sort in args))
+            for name, args in predicates.items()
+            for _ in range(2)
+            if all(terms[sort] for sort in args)
+        ]
+        sort = rng.choice(sorts)
+        if terms[sort] and rng.random() < 0.7:
+            made.append(Equal(rng.choice(terms[sort]), rng.choice(terms[sort])))
+        return made or [FALSUM]
+
+    def block(bound: dict[str, str], layers: int) -> Formula:
+        if layers == 0 or rng.random() < 0.2:
+            return random_formula(rng, literals(bound), rng.randint(0, depth))
+        kind = rng.choice([ForAll, Exists])
+        new = {f"x{next(numbers)}": rng.choice(sorts) for _ in range(rng.choice([1, 1, 2]))}
+        inner = {**bound, **new}
+        body = block(inner, layers - 1)
+        if rng.random() < 0.5:
+            body = rng.choice([And, Or, Implies])(random_formula(rng, literals(inner), 1), body)
+        for variable, sort in new.items():
+            body = kind(variable, body, sort)
+        return body
+
+    made = [block({}, rng.choice([0, 1, 1, 2])) for _ in range(rng.choice([1, 1, 2]))]
+    return made[0] if len(made) == 1 else rng.choice([And, Or, Implies, Iff])(*made)

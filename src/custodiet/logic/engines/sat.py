@@ -6,9 +6,10 @@ are worked out once for each formula, over its own numbering, and renumbered int
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from custodiet.errors import FormulaError, UsageError
 from custodiet.logic.engines.optional import load
@@ -16,7 +17,16 @@ from custodiet.logic.formulas import And, Atom, Falsum, Formula, Iff, Implies, N
 from custodiet.logic.notation import format_formula
 from custodiet.logic.semantics import Decision, Model, label_of
 
-__all__ = ["SOLVERS", "ClauseForm", "SatProblem", "clause_form", "decide_by_sat", "literal_form", "new_solver"]
+__all__ = [
+    "SOLVERS",
+    "ClauseForm",
+    "Problem",
+    "SatProblem",
+    "clause_form",
+    "decide_by_sat",
+    "literal_form",
+    "new_solver",
+]
 
 SOLVERS = {"minisat22": "Minisat22", "cadical153": "Cadical153", "glucose4": "Glucose4"}
 _MOST_DISTRIBUTED = 12  # clauses; a disjunction that would give more names its parts
@@ -164,101 +174,47 @@ def _form(encoder: _Encoder, clauses: list[tuple[int, ...]], literal: int) -> Cl
     return ClauseForm(atoms, encoder.num, (*encoder.definitions, *clauses), literal)  # type: ignore[arg-type]
 
 
-class SatProblem:
+class Problem(ABC):
     """Premises in a solver, to which many goals are put.
 
     Use as a context manager, or call `close`: the solver's memory is not Python's.
-
-    Args:
-        premises: formulas without quantifiers and equality.
-        solver: `minisat22`, `cadical153` or `glucose4`.
-        selectable: whether a question may name a subset of the premises (and get cores); costs a variable for each.
-
-    Raises:
-        FormulaError: quantifiers or equality.
-        MissingExtraError: python-sat is not installed.
     """
 
-    def __init__(
-        self, premises: Iterable[Formula] = (), *, solver: str = "minisat22", selectable: bool = False
-    ) -> None:
-        self.engine = solver
-        self._numbers: dict[Atom, int] = {}
-        self._num = 0
-        self._goals: dict[Formula, int] = {}
-        self._selectors: list[int] = []
-        clauses: list[Sequence[int]] = []
-        for one in premises:
-            form = clause_form(one)
-            mapped = self._mapped(form)
-            if selectable:
-                self._num += 1
-                self._selectors.append(self._num)
-                mapped = [[-self._num, *clause] for clause in mapped]
-            clauses += mapped
-        self._selectable = selectable
-        self._solver = new_solver(solver, clauses)
+    engine: str
+    _solver: Any
+    _selectors: list[int]  # one for each premise if selectable, otherwise none
+    _selectable: bool
 
-    def _mapped(self, form: ClauseForm) -> list[list[int]]:
-        """The clauses in this problem's numbers."""
-        if not form.clauses:
-            return []
-        to = self._renumbering(form)
-        return [[to[one] for one in clause] for clause in form.clauses]
+    @abstractmethod
+    def _ways(self, goal: Formula) -> tuple[int, int]:
+        """A literal under which the goal holds, and one under which it does not."""
 
-    def _renumbering(self, form: ClauseForm) -> list[int]:
-        """Number in the form -> number here, negative ones from the list's end."""
-        numbers = self._numbers
-        to = [0]
-        for atom in form.atoms:
-            number = numbers.get(atom)
-            if number is None:
-                self._num += 1
-                number = numbers[atom] = self._num
-            to.append(number)
-        names = form.num_variables - len(form.atoms)
-        if names:
-            to += range(self._num + 1, self._num + 1 + names)
-            self._num += names
-        return to + [-one for one in to[:0:-1]]
+    @abstractmethod
+    def _model(self, goal: Formula, way: int) -> Model:
+        """The structure that the solver just found."""
 
-    def _literal(self, goal: Formula) -> int:
-        found = self._goals.get(goal)
-        if found is None:
-            form = literal_form(goal)
-            to = self._renumbering(form)
-            for clause in form.clauses:
-                self._solver.add_clause([to[one] for one in clause])
-            found = self._goals[goal] = to[form.literal]
-        return found
+    def _solve(self, literals: list[int]) -> bool:
+        return self._solver.solve(literals)
 
     def label(self, goal: Formula) -> str:
         """The label of one goal."""
-        literal = self._literal(goal)
-        solve, selectors = self._solver.solve, self._selectors
-        return label_of(solve([*selectors, literal]), solve([*selectors, -literal]))
+        true, false = self._ways(goal)
+        return label_of(self._solve([*self._selectors, true]), self._solve([*self._selectors, false]))
 
     def decide(self, goal: Formula) -> Decision:
         """The label of one goal, with a model for each way that it can be."""
-        literal = self._literal(goal)
-        with_goal, without_goal = self._model(literal), self._model(-literal)
-        label = label_of(with_goal is not None, without_goal is not None)
-        return Decision(label, with_goal, without_goal, (self.engine,))
+        models = [self._model(goal, way) if self._solve([*self._selectors, way]) else None for way in self._ways(goal)]
+        return Decision(label_of(models[0] is not None, models[1] is not None), models[0], models[1], (self.engine,))
 
     def model_with(self, formula: Formula) -> Model | None:
-        """A model of the premises in which the formula is true; None if there is none."""
-        return self._model(self._literal(formula))
-
-    def _model(self, literal: int) -> Model | None:
-        if not self._solver.solve([*self._selectors, literal]):
-            return None
-        true = set(self._solver.get_model())
-        return Model({}, {}, frozenset([atom for atom, number in self._numbers.items() if number in true]))
+        """A structure in which the premises and the formula are true; None if there is none."""
+        way = self._ways(formula)[0]
+        return self._model(formula, way) if self._solve([*self._selectors, way]) else None
 
     def entails(self, goal: Formula, subset: Iterable[int] | None = None) -> bool:
         """Whether all premises, or those with these 0-based numbers (only if `selectable`), entail the goal."""
         chosen = self._selectors if subset is None else self._chosen(subset)
-        return not self._solver.solve([*chosen, -self._literal(goal)])
+        return not self._solve([*chosen, self._ways(goal)[1]])
 
     def _chosen(self, subset: Iterable[int]) -> list[int]:
         if not self._selectable:
@@ -295,7 +251,8 @@ class SatProblem:
     def necessary(self, goal: Formula) -> tuple[int, ...]:
         """Premises without which the others do not entail the goal: those that every support has.
 
-        Only where the premises entail the goal.
+        Raises:
+            UsageError: the premises do not entail the goal.
         """
         found = self.core(goal)
         if found is None:
@@ -307,11 +264,82 @@ class SatProblem:
         """Give the solver's memory back."""
         self._solver.delete()
 
-    def __enter__(self) -> SatProblem:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class SatProblem(Problem):
+    """Premises without quantifiers and equality, clauses in one solver.
+
+    Args:
+        premises: the formulas; ground atoms may have arguments.
+        solver: `minisat22`, `cadical153` or `glucose4`.
+        selectable: whether a question may name a subset of the premises (and get cores); costs a variable for each.
+
+    Raises:
+        FormulaError: quantifiers or equality.
+        MissingExtraError: python-sat is not installed.
+    """
+
+    def __init__(
+        self, premises: Iterable[Formula] = (), *, solver: str = "minisat22", selectable: bool = False
+    ) -> None:
+        self.engine = solver
+        self._numbers: dict[Atom, int] = {}
+        self._num = 0
+        self._goals: dict[Formula, int] = {}
+        self._selectors = []
+        self._selectable = selectable
+        clauses: list[Sequence[int]] = []
+        for one in premises:
+            form = clause_form(one)
+            mapped = self._mapped(form)
+            if selectable:
+                self._num += 1
+                self._selectors.append(self._num)
+                mapped = [[-self._num, *clause] for clause in mapped]
+            clauses += mapped
+        self._solver = new_solver(solver, clauses)
+
+    def _mapped(self, form: ClauseForm) -> list[list[int]]:
+        """The clauses in this problem's numbers."""
+        if not form.clauses:
+            return []
+        to = self._renumbering(form)
+        return [[to[one] for one in clause] for clause in form.clauses]
+
+    def _renumbering(self, form: ClauseForm) -> list[int]:
+        """Number in the form -> number here, negative ones from the list's end."""
+        numbers = self._numbers
+        to = [0]
+        for atom in form.atoms:
+            number = numbers.get(atom)
+            if number is None:
+                self._num += 1
+                number = numbers[atom] = self._num
+            to.append(number)
+        names = form.num_variables - len(form.atoms)
+        if names:
+            to += range(self._num + 1, self._num + 1 + names)
+            self._num += names
+        return to + [-one for one in to[:0:-1]]
+
+    def _ways(self, goal: Formula) -> tuple[int, int]:
+        found = self._goals.get(goal)
+        if found is None:
+            form = literal_form(goal)
+            to = self._renumbering(form)
+            for clause in form.clauses:
+                self._solver.add_clause([to[one] for one in clause])
+            found = self._goals[goal] = to[form.literal]
+        return found, -found
+
+    def _model(self, goal: Formula, way: int) -> Model:
+        true = set(self._solver.get_model())
+        return Model({}, {}, frozenset([atom for atom, number in self._numbers.items() if number in true]))
 
 
 def decide_by_sat(
