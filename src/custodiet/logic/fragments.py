@@ -103,7 +103,7 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
 
     Args:
         formulas: closed formulas of one language.
-        constants: sorts of constants that no formula tells (in a language with sorts).
+        constants: sorts of constants, where no formula tells them; of those that no formula has, nothing is made.
 
     Returns:
         The signature. In a language with sorts an argument's sort comes from the variables and constants that stand
@@ -123,8 +123,9 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
                     expected=arities[predicate],
                     got=arity,
                 )
-    sorts = list(dict.fromkeys(sort for fact in facts for sort in fact.sorts))
-    sorts += [sort for sort in (constants or {}).values() if sort not in sorts]
+    named = {name: "" for fact in facts for name in fact.constants}
+    given = {name: sort for name, sort in (constants or {}).items() if name in named}
+    sorts = list(dict.fromkeys([*[sort for fact in facts for sort in fact.sorts], *given.values()]))
     if sorts and sorts != [""]:
         if "" in sorts:
             raise FormulaError(
@@ -132,8 +133,7 @@ def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | 
                 expected="a sort for each",
                 got=", ".join(sort or "none" for sort in sorts),
             )
-        return _sorted_signature(facts, arities, dict(constants or {}), tuple(sorts))
-    named = {name: "" for fact in facts for name in fact.constants}
+        return _sorted_signature(facts, arities, given, tuple(sorts))
     individuals = bool(sorts) or bool(named)
     return Signature({name: ("",) * arity for name, arity in arities.items()}, named, ("",) if individuals else ())
 
@@ -190,13 +190,20 @@ def _clash(left: tuple, right: tuple) -> str:
     return "= between two sorts"
 
 
-def require_logic(logic: str, premises: Sequence[Formula], goal: Formula | None = None) -> Signature | Program:
+def require_logic(
+    logic: str,
+    premises: Sequence[Formula],
+    goal: Formula | None = None,
+    *,
+    constants: Mapping[str, str] | None = None,
+) -> Signature | Program:
     """Make sure that formulas belong to a logic.
 
     Args:
         logic: one of `LOGICS`.
         premises: closed formulas.
         goal: one more, where there is a goal. In the relational logic its negation must belong too.
+        constants: sorts of constants that no formula tells.
 
     Returns:
         The signature; for `datalog` the program (which has one).
@@ -225,7 +232,7 @@ def require_logic(logic: str, premises: Sequence[Formula], goal: Formula | None 
             raise FormulaError(
                 f"{'the goal' if is_goal else f'premise {number}'}, {format_formula(one)}, is not {logic}: {reason}"
             )
-    return signature_of(formulas)
+    return signature_of(formulas, constants=constants)
 
 
 @lru_cache(maxsize=1 << 15)

@@ -163,33 +163,43 @@ def evaluate(model: Model, formula: Formula) -> bool:
 
 
 def _truth(formula: Formula, model: Model, bound: dict[str, str]) -> bool:
-    if isinstance(formula, Atom):
-        if not formula.args:
+    kind = type(formula)
+    if kind is Atom:
+        args = formula[2]
+        if not args:
             return formula in model.true_atoms
-        return Atom(formula.predicate, tuple([_named(one, model, bound) for one in formula.args])) in model.true_atoms
-    if isinstance(formula, Not):
-        return not _truth(formula.body, model, bound)
-    if isinstance(formula, And):
-        return all(_truth(one, model, bound) for one in formula.parts)
-    if isinstance(formula, Or):
-        return any(_truth(one, model, bound) for one in formula.parts)
-    if isinstance(formula, Implies):
-        return not _truth(formula.left, model, bound) or _truth(formula.right, model, bound)
-    if isinstance(formula, Iff):
-        return _truth(formula.left, model, bound) is _truth(formula.right, model, bound)
-    if isinstance(formula, Equal):
-        return _named(formula.left, model, bound) == _named(formula.right, model, bound)
-    if isinstance(formula, (ForAll, Exists)):
-        domain = model.domains.get(formula.sort)
+        return Atom(formula[1], tuple([_named(one, model, bound) for one in args])) in model.true_atoms
+    if kind is Not:
+        return not _truth(formula[1], model, bound)
+    if kind is Implies:
+        return not _truth(formula[1], model, bound) or _truth(formula[2], model, bound)
+    if kind is And or kind is Or:
+        decisive = kind is Or  # one part with this value decides
+        for one in formula[1]:
+            if _truth(one, model, bound) is decisive:
+                return decisive
+        return not decisive
+    if kind is Iff:
+        return _truth(formula[1], model, bound) is _truth(formula[2], model, bound)
+    if kind is Equal:
+        return _named(formula[1], model, bound) == _named(formula[2], model, bound)
+    if kind is ForAll or kind is Exists:
+        variable, sort, body = formula[1:]
+        domain = model.domains.get(sort)
         if not domain:
             raise FormulaError(
-                f"the model has no individuals of the sort {formula.sort!r} of {format_formula(formula)}",
+                f"the model has no individuals of the sort {sort!r} of {format_formula(formula)}",
                 expected="a domain for each sort",
                 got=sorted(model.domains),
             )
-        search = all if isinstance(formula, ForAll) else any
-        return search(_truth(formula.body, model, {**bound, formula.variable: one}) for one in domain)
-    if isinstance(formula, Falsum):
+        decisive = kind is Exists
+        inner = dict(bound)
+        for one in domain:
+            inner[variable] = one
+            if _truth(body, model, inner) is decisive:
+                return decisive
+        return not decisive
+    if kind is Falsum:
         return False
     raise FormulaError("not a formula", got=repr(formula))
 

@@ -113,7 +113,7 @@ def test_agrees_with_truth_tables() -> None:
         premises, goal = propositional_problem(rng, 6, rng.randint(0, 6))
         decision = decide_by_grounding(premises, goal, solver="cadical153")
         assert decision.label == decide_by_table(premises, goal, models=False).label
-        assert decision.engines == ("grounding + cadical153",)
+        assert decision.engines == ("grounding_cadical153",)
         check_models(decision, premises, goal)
 
 

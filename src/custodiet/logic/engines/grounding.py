@@ -54,7 +54,7 @@ class GroundProblem(Problem):
         selectable: bool = False,
         signature: Signature | None = None,
     ) -> None:
-        self.engine = f"grounding + {solver}"
+        self.engine = f"grounding_{solver}"
         self.signature = signature_of([*premises, *goals]) if signature is None else signature
         self._forms = [clauses_of(one, True) for one in premises]
         self._goal_forms = {one: (clauses_of(one, True), clauses_of(one, False)) for one in goals}
