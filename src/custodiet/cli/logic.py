@@ -15,3 +15,8 @@ app.command(
     name="audit-shortcuts",
     help="Say how well the labels of a data set can be guessed without reasoning.",
 )
+app.command(
+    "custodiet.cli.logic_audit_labels:audit_labels",
+    name="audit-labels",
+    help="Prove the labels of a data set again, by two engines each.",
+)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from custodiet.errors import FormulaError
 from custodiet.logic.foreign.claims import Claim, Format, Unreadable, all_of
-from custodiet.logic.formulas import FALSUM, ForAll, Exists, Formula, subformulas
+from custodiet.logic.formulas import FALSUM, Exists, ForAll, Formula, subformulas
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.tables import Row
 
@@ -20,7 +20,9 @@ __all__ = ["LOGICINFERENCE"]
 
 _COLUMNS = (("inputs", "targets"), ("INSTRUCTION", "RESPONSE"))
 _TRANSLATE = "Translate the following inference to logic notation: "
-_STEP = re.compile(r"What can be inferred from the following premises in a single inference step \(.*?\)\? (?:Name .*?: )?(.*)")
+_STEP = re.compile(
+    r"What can be inferred from the following premises in a single inference step \(.*?\)\? (?:Name .*?: )?(.*)"
+)
 _YES_NO = re.compile(r"Consider the following premises\. (.*)\. Can we infer (.*?) from them\?")
 _YES_NO_ENGLISH = re.compile(r"Consider the following premises\. .* Can we infer the following from them\?")
 _INDEX = re.compile(r"\b([A-Za-z])_(\d+)\b")
@@ -40,7 +42,9 @@ def _fits(row: Row) -> bool:
     if texts is None:
         return False
     asked = texts[0]
-    return asked.startswith(_TRANSLATE) or bool(_STEP.match(asked) or _YES_NO_ENGLISH.match(asked) or _YES_NO.match(asked))
+    return asked.startswith(_TRANSLATE) or bool(
+        _STEP.match(asked) or _YES_NO_ENGLISH.match(asked) or _YES_NO.match(asked)
+    )
 
 
 def _read(place: str, row: Row) -> Iterator[Claim | Unreadable]:

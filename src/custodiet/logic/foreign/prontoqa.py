@@ -82,7 +82,9 @@ def _read(place: str, row: Row) -> Iterator[Claim | Unreadable]:
             continue
         says = "entailed" if answer == "true" else "contradicted"
         text = f"{context} {statement}"
-        yield Claim(place=where, kind="true or false", says=says, premises=premises, goal=goal, logic="monadic", text=text)
+        yield Claim(
+            place=where, kind="true or false", says=says, premises=premises, goal=goal, logic="monadic", text=text
+        )
 
 
 def _sentence(text: str) -> Formula:

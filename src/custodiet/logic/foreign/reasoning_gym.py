@@ -23,7 +23,9 @@ _SYLLOGISM = re.compile(
     r"Consider these statements:\n1\. (.*)\n2\. (.*)\n\nDoes it logically follow that:\n(.*)\?\n\(Answer Yes or No\)"
 )
 _CATEGORICAL = re.compile(r"(All|No|Some) (\w+) are (not )?(\w+)\Z")
-_ISLAND = re.compile(r"A very special island is inhabited only by (\w+)s and (\w+)s\. .*?inhabitants: (.*?)\. (.*) So who is ")
+_ISLAND = re.compile(
+    r"A very special island is inhabited only by (\w+)s and (\w+)s\. .*?inhabitants: (.*?)\. (.*) So who is "
+)
 _QUOTED = re.compile(r'"(?P<said>[^".]+?),?"(?: -)? (?P<name>\w+)(?: declared| mentioned| claimed)?\.\s*')
 _TOLD = re.compile(
     r"(?:According to |In a statement by |As |In )?(?P<name>\w+?)(?:'s words| put it| said| stated| told you| remarked"
