@@ -9,6 +9,7 @@ import pytest
 from custodiet.errors import InputError, TooFewSamplesError, UsageError
 from custodiet.logic.shortcuts.attackers import ATTACKERS, FeatureTable
 from custodiet.logic.shortcuts.audit import ShortcutConfig, audit_shortcuts
+from custodiet.logic.shortcuts.columns import Problem
 from custodiet.logic.shortcuts.features import look_at
 from tests.unit.logic.problems import make_problems
 
@@ -56,6 +57,19 @@ def test_shuffling_the_labels_removes_a_shortcut_and_the_control_says_so():
     random.Random(0).shuffle(labels)
     _, again = audit([replace(one, label=new) for one, new in zip(problems, labels, strict=True)], "hypothesis_only")
     assert abs(again["hypothesis_only"].value) < 5
+
+
+def test_many_rare_words_that_tell_a_little_each_are_found():
+    rng, words, labels = random.Random(0), [f"w{index}ord" for index in range(1200)], ("yes", "no")
+    problems = []
+    for _ in range(1500):
+        label = rng.choice(labels)
+        mine = [
+            rng.choice(words[labels.index(label if rng.random() < 0.65 else rng.choice(labels)) :: 2]) for _ in range(9)
+        ]
+        problems.append(Problem(label, " ".join(mine)))
+    _, excess = audit(problems, "bag_of_words", "length")
+    assert excess["bag_of_words"].low > 15 and excess["length"].value < 5
 
 
 def test_a_skeleton_keeps_copies_out_of_the_training_part():

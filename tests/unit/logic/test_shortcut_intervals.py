@@ -6,7 +6,7 @@ import pytest
 from custodiet.base.rng import derive_seed
 from custodiet.base.stats import clustered_bootstrap
 from custodiet.logic.shortcuts.columns import Problem
-from custodiet.logic.shortcuts.folds import deal_folds, group_key
+from custodiet.logic.shortcuts.folds import deal_folds, group_problems
 from custodiet.logic.shortcuts.intervals import draw_recalls, estimate_accuracy, estimate_largest, estimate_recall
 
 
@@ -79,11 +79,25 @@ def test_folds_keep_groups_and_balance_labels():
 
 
 def test_the_form_of_premises_forgets_names_and_nothing_else():
-    def key(*premises):
-        return group_key(Problem("x", premises=premises))
+    def groups(*problems):
+        many = [Problem("x", premises=(f"p{number} & ~p{number} -> " + "~" * number + "q",)) for number in range(60)]
+        found, by = group_problems([Problem("x", premises=one) for one in problems] + many)
+        assert by == "form of the premises"
+        return [int(one) for one in found[: len(problems)]]
 
-    assert key("If Ann is glad, then Bob is sad.", "Ann is glad.") == key("If Cy is old, then Di is new.", "Cy is old.")
-    assert key("If Ann is glad, then Bob is sad.") != key("If Ann is glad, then Ann is sad.")
-    assert key("p -> q", "p") == key("r -> s", "r") != key("r -> s", "s")
-    assert key("p -> q") != key("p -> ~q")
-    assert group_key(Problem("x", premises=("p",), skeleton="7")) == "7"
+    assert groups(
+        ("If Ann is glad, then Bob is sad.", "Ann is glad."), ("If Cy is old, then Di is new.", "Cy is old.")
+    ) == [0, 0]
+    assert groups(("If Ann is glad, then Bob is sad.",), ("If Ann is glad, then Ann is sad.",)) == [0, 1]
+    assert groups(("p -> q", "p"), ("r -> s", "r"), ("r -> s", "s")) == [0, 0, 1]
+    assert groups(("p -> q",), ("p -> ~q",)) == [0, 1]
+
+
+def test_groups_are_skeletons_forms_or_words():
+    same, other = Problem("x", premises=("Max is a cat.",)), Problem("y", premises=("Rex is a dog.",))
+    assert group_problems([Problem("x", "?", skeleton="7"), Problem("x", "!", skeleton="7")])[0].tolist() == [0, 0]
+    found, by = group_problems([same, other, same] * 20)  # all have one form
+    assert found[:3].tolist() == [0, 1, 0] and by == "words of the premises (many have one form)"
+    assert (
+        group_problems([Problem("x", f"p {'and not ' * number}q") for number in range(40)])[1] == "form of the prompt"
+    )

@@ -16,7 +16,7 @@ from custodiet.errors import InputError, TooFewSamplesError, UsageError
 from custodiet.logic.shortcuts.attackers import ATTACKERS, Attacker, FeatureTable, guess_out_of_fold, require_sklearn
 from custodiet.logic.shortcuts.columns import Columns, Problem, detect_columns, iter_problems
 from custodiet.logic.shortcuts.features import look_at
-from custodiet.logic.shortcuts.folds import deal_folds, group_key
+from custodiet.logic.shortcuts.folds import deal_folds, group_problems
 from custodiet.logic.shortcuts.intervals import (
     Draws,
     draw_recalls,
@@ -148,7 +148,8 @@ def audit_shortcuts(
     if not sample:
         reasons = ", ".join(f"{why}: {num:,}" for why, num in (skipped or {}).items())
         raise TooFewSamplesError(f"{name} holds no problem", got=reasons or None)
-    names, labels_N, groups_N = _codes(sample, config, name)
+    groups_N, split_by = group_problems(sample)
+    names, labels_N = _codes(sample, groups_N, config, name)
     has = sample[0]
     lacking = {"premises": has.premises is None, "hypothesis": has.hypothesis is None}
     chosen = [one for one in ATTACKERS if one.name in config.attackers or one.name == "majority"]
@@ -163,22 +164,18 @@ def audit_shortcuts(
         table.add(look_at(problem))
         if index % 500 == 499 or index + 1 == len(sample):
             tell("features", index + 1, len(sample), "problems")
-    split_by = (
-        "skeleton" if has.skeleton is not None else "form of the premises" if has.premises else "form of the prompt"
-    )
     del sample, has
     folds_N = deal_folds(groups_N, labels_N, num_folds=config.num_folds, seed=config.seed)
-    guesses_AN, sizes, features_of = [], {}, {}
+    guesses_AN, sizes = [], {}
     for index, one in enumerate(running):
         features = table.take(one)
         sizes[one.name] = 0 if features is None else features.shape[1]
-        features_of[one.name] = features
         guesses_AN.append(guess_out_of_fold(one, features, labels_N, folds_N, seed=config.seed))
         tell("attackers", index + 1, len(running) + 1, one.name)
     draws = draw_recalls(np.stack(guesses_AN) == labels_N, labels_N, groups_N, seed=derive_seed(config.seed, "audit"))
     majority = float(draws.share_L.max())
     best, largest = estimate_largest(draws, list(range(len(running))))
-    control = _control(running[best], features_of[running[best].name], labels_N, groups_N, folds_N, config)
+    control = _control(running[best], table.take(running[best]), labels_N, groups_N, folds_N, config)
     tell("attackers", len(running) + 1, len(running) + 1, "shuffled labels")
     return LogicShortcutsRecord(
         title=f"Can the labels of {Path(name).name} be guessed without reasoning?",
@@ -231,9 +228,9 @@ def _sample(
 
 
 def _codes(
-    sample: list[Problem], config: ShortcutConfig, name: str
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
-    """Names of the labels, label of each problem, group of each problem."""
+    sample: list[Problem], groups_N: NDArray[np.int64], config: ShortcutConfig, name: str
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Names of the labels, label of each problem."""
     names = sorted({one.label for one in sample})
     if len(names) > MAX_LABELS:
         raise InputError(
@@ -245,8 +242,6 @@ def _codes(
         raise TooFewSamplesError(f"{name} has the one label {names[0]!r}; expected two or more. {hint}")
     index = {label: code for code, label in enumerate(names)}
     labels_N = np.array([index[one.label] for one in sample], dtype=np.int64)
-    groups: dict[str, int] = {}
-    groups_N = np.array([groups.setdefault(group_key(one), len(groups)) for one in sample], dtype=np.int64)
     for code, label in enumerate(names):
         num = len(np.unique(groups_N[labels_N == code]))
         if num < config.num_folds:
@@ -255,7 +250,7 @@ def _codes(
                 expected=f"at least {config.num_folds}, one a fold",
                 got=num,
             )
-    return names, labels_N, groups_N
+    return names, labels_N
 
 
 def _control(

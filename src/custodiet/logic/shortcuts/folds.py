@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,28 +12,54 @@ from custodiet.base.rng import numpy_rng
 from custodiet.logic.shortcuts.columns import Problem
 from custodiet.logic.shortcuts.tokens import is_notation, split_sentences, tokenize
 
-__all__ = ["deal_folds", "group_key"]
+__all__ = ["deal_folds", "group_problems"]
+
+LARGEST_SHARE = 0.05
+"""of all problems that one form of premises may have"""
 
 
-def group_key(problem: Problem) -> str:
-    """What says that two problems are the same one: the skeleton where it is known, else the form of the premises.
+def group_problems(problems: Sequence[Problem]) -> tuple[NDArray[np.int64], str]:
+    """Which problems are the same one in other words.
 
-    The form is the multiset of the premises with every symbol replaced by the order of its first occurrence, so that a
-    problem with other names and the same order of premises falls into the same group.
+    Args:
+        problems: all with the same columns.
+
+    Returns:
+        Group of each problem, 0 to G - 1, and what makes a group: the skeleton where it is known; else the form of the
+        premises (symbols numbered by first occurrence, sentences in any order), so that a problem with other names falls
+        into the same group; else, where one form has more than a twentieth of all problems, the very words of the
+        premises. Without premises the prompt stands for them.
     """
-    if problem.skeleton is not None:
-        return problem.skeleton
-    premises = problem.premises
-    if premises is None:
-        premises = tuple(split_sentences(problem.prompt or problem.hypothesis or ""))
-    notation = is_notation(premises)
+    what = "premises" if problems[0].premises is not None else "prompt"
+    if problems[0].skeleton is not None:
+        return _numbered(str(one.skeleton) for one in problems), "skeleton"
+    groups = _numbered(_form(_sentences(one)) for one in problems)
+    if np.bincount(groups).max() <= max(1, len(problems) * LARGEST_SHARE):
+        return groups, f"form of the {what}"
+    words = _numbered("\n".join(sorted(_sentences(one))) for one in problems)
+    return words, f"words of the {what} (many have one form)"
+
+
+def _numbered(keys: Iterable[str]) -> NDArray[np.int64]:
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(one, len(numbers)) for one in keys], dtype=np.int64)
+
+
+def _sentences(problem: Problem) -> Sequence[str]:
+    if problem.premises is not None:
+        return problem.premises
+    return split_sentences(problem.prompt or problem.hypothesis or "")
+
+
+def _form(sentences: Sequence[str]) -> str:
+    notation = is_notation(sentences)
     numbers: dict[str, int] = {}
     forms = [
         " ".join(
             f"s{numbers.setdefault(token.text, len(numbers))}" if token.category == "symbol" else token.text
             for token in tokenize(one, notation=notation)
         )
-        for one in premises
+        for one in sentences
     ]
     return hashlib.blake2b("\n".join(sorted(forms)).encode(), digest_size=12).hexdigest()
 
