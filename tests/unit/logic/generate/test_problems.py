@@ -68,7 +68,11 @@ def test_labels_supports_and_models_are_those_of_an_enumeration(problem: Problem
         if told.label != "unknown":
             wanted = problem.goal if told.label == "entailed" else complement(problem.goal)
             smallest = next(
-                [set(chosen) for chosen in combinations(range(len(premises)), size) if settles(premises, chosen, wanted)]
+                [
+                    set(chosen)
+                    for chosen in combinations(range(len(premises)), size)
+                    if settles(premises, chosen, wanted)
+                ]
                 for size in range(len(premises) + 1)
                 if any(settles(premises, chosen, wanted) for chosen in combinations(range(len(premises)), size))
             )
@@ -113,7 +117,8 @@ def rounds_by_definition(premises: list[Formula], goal: Formula) -> int | None:
             for premise in premises
             for atom in atoms
             for literal in (atom, Not(atom))
-            if literal not in known and label_by_enumeration([premise, *relevant(known, premise, atom)], literal) == "entailed"
+            if literal not in known
+            and label_by_enumeration([premise, *relevant(known, premise, atom)], literal) == "entailed"
         }
         if not new:
             return None
@@ -144,7 +149,9 @@ def test_depth_of_a_chain_and_of_what_needs_cases() -> None:
     assert propagation_rounds(cases, parse_formula("c")) is None
 
 
-@pytest.mark.parametrize(("logic", "sorts"), [("monadic", ("",)), ("relational", ("", "")), ("relational", ("person", "city", "person"))])
+@pytest.mark.parametrize(
+    ("logic", "sorts"), [("monadic", ("",)), ("relational", ("", "")), ("relational", ("person", "city", "person"))]
+)
 def test_a_lifted_problem_has_the_labels_of_its_propositional_one_in_small_structures(
     logic: str, sorts: tuple[str, ...]
 ) -> None:
