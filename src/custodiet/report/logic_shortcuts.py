@@ -19,12 +19,16 @@ __all__ = [
 ATTACKER_HEAD = ["attacker", "accuracy", "points over majority", "95 % interval", "sees"]
 
 
+def _signed(number: float) -> str:
+    return f"{round(number, 1) + 0.0:+.1f}"  # never "-0.0"
+
+
 def _points(one: Measurement) -> str:
-    return "–" if one.value is None else f"{one.value:+.1f}"
+    return "–" if one.value is None else _signed(one.value)
 
 
 def _range(one: Measurement) -> str:
-    return one.why or "" if one.low is None or one.high is None else f"{one.low:+.1f} – {one.high:+.1f}"
+    return one.why or "" if one.low is None or one.high is None else f"{_signed(one.low)} – {_signed(one.high)}"
 
 
 def attacker_rows(record: LogicShortcutsRecord) -> list[list[str]]:
@@ -48,8 +52,8 @@ def shortcut_sentences(record: LogicShortcutsRecord) -> list[str]:
     excess = best.excess_points
     if excess.low is not None and excess.low > 0:
         verdict = (
-            f"The labels can be guessed without reasoning: {best.attacker} is right {_points(excess)} points more often than "
-            f"the most frequent label"
+            f"Labels leak to who does not reason: {best.attacker} is right {_points(excess)} points more often than "
+            "the most frequent label"
         )
     else:
         verdict = (

@@ -402,7 +402,7 @@ def plot_excess(record: LogicShortcutsRecord) -> str:
                 ends = [[max(0.0, value - excess.low)], [max(0.0, excess.high - value)]]
                 axes.errorbar(value, place, xerr=ends, color=INK, elinewidth=1.1, capsize=2.5)
             axes.annotate(
-                f"{value:+.1f}", (max(value, excess.high or 0.0, 0.0), place), xytext=(6, 0), textcoords="offset points",
+                f"{round(value, 1) + 0.0:+.1f}", (max(value, excess.high or 0.0, 0.0), place), xytext=(6, 0), textcoords="offset points",
                 va="center",
             )  # fmt: skip
         axes.set_yticks(range(len(bars)), [name for name, _, _ in bars[::-1]])
