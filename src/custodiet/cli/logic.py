@@ -20,3 +20,6 @@ app.command(
     name="audit-labels",
     help="Prove the labels of a data set again, by two engines each.",
 )
+app.command(
+    "custodiet.cli.logic_check:check", name="check", help="Judge every step of a proof or of a model's answers."
+)

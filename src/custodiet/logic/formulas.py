@@ -280,18 +280,23 @@ def instantiate(formula: Formula, terms: Mapping[str, str]) -> Formula:
         The formula with the names replaced. New terms must not be variables that a quantifier inside binds; constants
         never are.
     """
-    if isinstance(formula, Atom):
-        args = tuple([terms.get(one, one) for one in formula.args])
-        return formula if args == formula.args else Atom(formula.predicate, args)
-    if isinstance(formula, Not):
-        return Not(instantiate(formula.body, terms))
-    if isinstance(formula, (And, Or)):
-        return type(formula)(*[instantiate(one, terms) for one in formula.parts])
-    if isinstance(formula, (Implies, Iff)):
-        return type(formula)(instantiate(formula.left, terms), instantiate(formula.right, terms))
-    if isinstance(formula, Equal):
-        return Equal(terms.get(formula.left, formula.left), terms.get(formula.right, formula.right))
-    if isinstance(formula, (ForAll, Exists)):
-        inner = {name: term for name, term in terms.items() if name != formula.variable}
-        return type(formula)(formula.variable, instantiate(formula.body, inner), formula.sort)
+    kind = formula[0]
+    if kind == "atom":
+        args = tuple([terms.get(one, one) for one in formula[2]])
+        return formula if args == formula[2] else Atom(formula[1], args)
+    if kind == "not":
+        return Not(instantiate(formula[1], terms))
+    if kind == "implies":
+        return Implies(instantiate(formula[1], terms), instantiate(formula[2], terms))
+    if kind == "and":
+        return And(*[instantiate(one, terms) for one in formula[1]])
+    if kind == "or":
+        return Or(*[instantiate(one, terms) for one in formula[1]])
+    if kind == "iff":
+        return Iff(instantiate(formula[1], terms), instantiate(formula[2], terms))
+    if kind == "forall" or kind == "exists":
+        inner = {name: term for name, term in terms.items() if name != formula[1]} if formula[1] in terms else terms
+        return (ForAll if kind == "forall" else Exists)(formula[1], instantiate(formula[3], inner), formula[2])
+    if kind == "equal":
+        return Equal(terms.get(formula[1], formula[1]), terms.get(formula[2], formula[2]))
     return formula

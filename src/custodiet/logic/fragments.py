@@ -60,7 +60,7 @@ class _Names(NamedTuple):
     constants: tuple[str, ...]
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _names(formula: Formula) -> _Names:
     uses: dict[tuple[str, tuple], None] = {}
     equalities: dict[tuple, None] = {}
@@ -235,7 +235,7 @@ def require_logic(
     return signature_of(formulas, constants=constants)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_propositional(formula: Formula) -> str | None:
     for one in subformulas(formula):
         if isinstance(one, Atom) and one.args:
@@ -247,7 +247,7 @@ def _not_propositional(formula: Formula) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_syllogistic(formula: Formula) -> str | None:
     forms = (
         "it is none of forall x: P(x) -> Q(x), forall x: P(x) -> ~Q(x), exists x: P(x) & Q(x), exists x: P(x) & ~Q(x), "
@@ -273,7 +273,7 @@ def _not_syllogistic(formula: Formula) -> str | None:
     return None if says(parts[1].body if isinstance(parts[1], Not) else parts[1]) else forms
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_monadic(formula: Formula) -> str | None:
     def walk(one: Formula, inside: bool) -> str | None:
         if isinstance(one, Atom):
@@ -291,7 +291,7 @@ def _not_monadic(formula: Formula) -> str | None:
     return walk(formula, False)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _free(formula: Formula) -> frozenset[str]:
     """The free variables."""
     if isinstance(formula, Atom):
@@ -302,7 +302,7 @@ def _free(formula: Formula) -> frozenset[str]:
     return found - {formula.variable} if isinstance(formula, (ForAll, Exists)) else found
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _not_relational(formula: Formula) -> str | None:
     """Bernays-Schönfinkel: what is said to exist must not depend on what is said of all."""
 

@@ -1,7 +1,7 @@
 """What is an instance of which named rule: the kernel's table of rules.
 
-Each rule is told by structure alone, with no search, so that checking a line costs microseconds. Operands of & and | may
-stand in any order, and the lines of a rule may be cited in any order. Where a rule speaks of a negation, the *opposite*
+Each rule is told by structure alone, with no search, so that checking a line costs microseconds. Operands of &, |, <-> and
+= may stand in any order, and the lines of a rule may be cited in any order. Where a rule speaks of a negation, the *opposite*
 is meant: of p it is ~p, of ~p it is p (or ~~p). Every rule here is sound, so an instance needs no further check.
 Beside these the kernel knows those that discharge or generalize, which look at what lines rest on.
 """
@@ -171,7 +171,7 @@ _PROPOSITIONAL: dict[str, Callable[[_Given, Any], bool]] = {
 
 
 def canonical(formula: Any, names: dict[str, str] | None = None) -> Any:
-    """The same formula with operands of & and | and both sides of = in order, and bound variables named by depth."""
+    """The same formula with operands of &, |, <-> and = in order, and bound variables named by depth."""
     kind = type(formula)
     names = {} if names is None else names
     if kind is Atom:
@@ -180,6 +180,8 @@ def canonical(formula: Any, names: dict[str, str] | None = None) -> Any:
         return Equal(*sorted([str(names.get(one, one)) for one in formula[1:]]))
     if kind is And or kind is Or:
         return kind(*sorted([canonical(one, names) for one in formula[1]]))
+    if kind is Iff:
+        return Iff(*sorted([canonical(one, names) for one in formula[1:]]))
     if kind is ForAll or kind is Exists:
         name = f"%{len(names)}"
         return kind(name, canonical(formula[3], {**names, formula[1]: name}), formula[2])
@@ -187,7 +189,7 @@ def canonical(formula: Any, names: dict[str, str] | None = None) -> Any:
 
 
 def same_formula(one: Formula, other: Formula) -> bool:
-    """Whether they are one formula up to the order of operands of &, | and =, and the names of bound variables."""
+    """Whether they are one formula up to the order of operands of &, |, <-> and =, and the names of bound variables."""
     return one == other or (type(one) is type(other) and canonical(one) == canonical(other))
 
 
@@ -309,7 +311,7 @@ def rule_parts(formula: Any) -> tuple[list[Any], Any, dict[str, str]]:
 
 def _rule_application(given: _Given, end: Any) -> bool:
     def filled(body: list, terms: dict[str, str], used: frozenset[int]) -> bool:
-        if not body:
+        if len(facts) - len(used) > len(body) or not body:
             return len(used) == len(facts)
         found = ((place, matched(body[0], fact, terms)) for place, fact in enumerate(facts))
         return any(more is not None and filled(body[1:], more, used | {place}) for place, more in found)

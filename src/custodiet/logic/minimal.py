@@ -12,25 +12,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from custodiet.logic.bits import truth_patterns
 from custodiet.logic.formulas import And, Atom, Falsum, Formula, Iff, Implies, Not, Or, atoms_of, is_literal
 
 __all__ = ["propagation_rounds"]
-
-_MAX_ATOMS = 8  # in one premise
-
-
-@lru_cache(maxsize=_MAX_ATOMS + 1)
-def _patterns(num: int) -> tuple[int, ...]:
-    """The rows, of 2^num, in which each of `num` atoms is true."""
-    full = (1 << (1 << num)) - 1
-    return tuple([full // ((1 << (1 << i)) + 1) << (1 << i) for i in range(num)])
 
 
 @lru_cache(maxsize=1 << 14)
 def _small_table(formula: Formula) -> tuple[tuple[Atom, ...], int]:
     """The atoms of a premise, and the rows over them in which it is true."""
     atoms = tuple(atoms_of(formula))
-    patterns = dict(zip(atoms, _patterns(len(atoms)), strict=True))
+    patterns = dict(zip(atoms, truth_patterns(len(atoms)), strict=True))
     full = (1 << (1 << len(atoms))) - 1
     return atoms, _rows(formula, patterns, full)
 
@@ -85,7 +77,7 @@ def propagation_rounds(premises: Sequence[Formula], goal: Formula) -> int | None
         gained: dict[Atom, bool] = {}
         kept = []
         for atoms, rows in pending:
-            patterns = _patterns(len(atoms))
+            patterns = truth_patterns(len(atoms))
             missing = []
             for atom, pattern in zip(atoms, patterns, strict=True):
                 value = known.get(atom)
@@ -108,7 +100,7 @@ def propagation_rounds(premises: Sequence[Formula], goal: Formula) -> int | None
 
 
 def _decided(atoms: tuple[Atom, ...], rows: int, known: dict[Atom, bool]) -> bool:
-    patterns = _patterns(len(atoms))
+    patterns = truth_patterns(len(atoms))
     left = (1 << (1 << len(atoms))) - 1
     for atom, pattern in zip(atoms, patterns, strict=True):
         value = known.get(atom)

@@ -26,40 +26,134 @@ def kinds(verdict):
     return [(one.number, one.kind) for one in verdict.problems]
 
 
-GOOD = {
-    "modus ponens": ("1. p -> q [premise]\n2. p [premise]\n3. q [modus ponens: 1, 2]", "q"),
-    "unnamed": ("1. p -> q [premise]\n2. p [premise]\n3. q [1, 2]", "q"),
-    "conditional proof": ("1. q [premise]\n2. p [assumption]\n3. p & q [conjunction: 1, 2]\n4. p -> p & q [conditional proof: 2, 3]",
-                          "p -> p & q"),
-    "of itself": ("2. p [assumption]\n4. p -> p [conditional proof: 2, 2]", "p -> p"),
-    "vacuous": ("1. q [premise]\n2. p [assumption]\n3. p -> q [conditional proof: 2, 1]", "p -> q"),
-    "reductio": ("1. p -> q [premise]\n2. ~q [premise]\n3. p [assumption]\n4. q [1, 3]\n5. false [contradiction: 2, 4]\n6. ~p [reductio: 3, 5]",
-                 "~p"),
-    "reductio, negated": ("1. ~~p [premise]\n2. ~p [assumption]\n3. false [1, 2]\n4. p [reductio: 2, 3]", "p"),
-    "case split": ("1. p | q [premise]\n2. p [assumption]\n3. q | p [addition: 2]\n4. q [assumption]\n5. p | q [addition: 4]\n"
-                   "6. p | q [case split: 1, 4, 5, 2, 3]", "q | p"),
-    "existential elimination": ("1. exists x: P(x) & Q(x) [premise]\n2. P(c) & Q(c) [assumption]\n3. P(c) [simplification: 2]\n"
-                                "4. exists y: P(y) [existential generalization: 3]\n5. exists y: P(y) [existential elimination: 1, 2, 4]",
-                                "exists x: P(x)"),
-    "constant of an unrelated premise": ("1. exists x: P(x) [premise]\n2. Q(c) [premise]\n3. P(c) [assumption]\n"
-                                         "4. exists y: P(y) [3]\n5. exists y: P(y) [existential elimination: 1, 3, 4]", "exists x: P(x)"),
-    "universal generalization": ("1. forall x: P(x) -> Q(x) [premise]\n2. forall x: P(x) [premise]\n3. P(c) [universal instantiation: 2]\n"
-                                 "4. P(c) -> Q(c) [universal instantiation: 1]\n5. Q(c) [modus ponens: 3, 4]\n"
-                                 "6. forall y: Q(y) [universal generalization: 5]", "forall x: Q(x)"),
-    "after its discharge": ("1. c = c [reflexivity]\n2. P(c) [assumption]\n3. P(c) -> P(c) [conditional proof: 2, 2]\n"
-                            "4. forall x: P(x) -> P(x) [universal generalization: 3]", "forall x: P(x) -> P(x)"),
-    "sorts": ("1. forall x in dog: P(x) [premise]\n2. P(rex) [universal instantiation: 1]\n3. exists x in dog: P(x) [2]", "exists x in dog: P(x)"),
-    "goal by its negation": ("1. p [premise]", "~p"),
-    "inconsistent": ("1. p [premise]\n2. ~p [premise]\n3. false [contradiction: 1, 2]", "q"),
-    "operands in another order": ("1. (q & p) | r [premise]", "r | (p & q)"),
-    "a tautology from nothing": ("1. p | ~p []", "p | ~p"),
-    "a premise without its name": ("1. p []\n2. p | q [addition: 1]", "p | q"),
-}  # fmt: skip
+def read_cases(text):
+    """`## name ## goal ## problems`, and below it the lines of the proof."""
+    found = {}
+    for block in text.strip().split("\n\n"):
+        head, _, lines = block.partition("\n")
+        name, goal, *problems = head.removeprefix("## ").split(" ## ")
+        expected = [one.split(" ", 1) for one in problems[0].split("; ")] if problems else []
+        found[name] = (lines, goal, [(None if number == "-" else int(number), kind) for number, kind in expected])
+    return found
+
+
+GOOD = read_cases("""
+## modus ponens ## q
+1. p -> q [premise]
+2. p [premise]
+3. q [modus ponens: 1, 2]
+
+## unnamed ## q
+1. p -> q [premise]
+2. p [premise]
+3. q [1, 2]
+
+## conditional proof ## p -> p & q
+1. q [premise]
+2. p [assumption]
+3. p & q [conjunction: 1, 2]
+4. p -> p & q [conditional proof: 2, 3]
+
+## of itself ## p -> p
+2. p [assumption]
+4. p -> p [conditional proof: 2, 2]
+
+## vacuous ## p -> q
+1. q [premise]
+2. p [assumption]
+3. p -> q [conditional proof: 2, 1]
+
+## reductio ## ~p
+1. p -> q [premise]
+2. ~q [premise]
+3. p [assumption]
+4. q [1, 3]
+5. false [contradiction: 2, 4]
+6. ~p [reductio: 3, 5]
+
+## reductio, negated ## p
+1. ~~p [premise]
+2. ~p [assumption]
+3. false [1, 2]
+4. p [reductio: 2, 3]
+
+## reductio from two opposites ## ~p
+1. p -> q & r [premise]
+2. ~(r & q) [premise]
+3. p [assumption]
+4. q & r [modus ponens: 1, 3]
+5. ~p [reductio: 3, 2, 4]
+
+## reductio from its own opposite ## ~p
+1. p -> ~p [premise]
+2. p [assumption]
+3. ~p [modus ponens: 1, 2]
+4. ~p [reductio: 2, 3]
+
+## case split ## q | p
+1. p | q [premise]
+2. p [assumption]
+3. q | p [addition: 2]
+4. q [assumption]
+5. p | q [addition: 4]
+6. p | q [case split: 1, 4, 5, 2, 3]
+
+## existential elimination ## exists x: P(x)
+1. exists x: P(x) & Q(x) [premise]
+2. P(c) & Q(c) [assumption]
+3. P(c) [simplification: 2]
+4. exists y: P(y) [existential generalization: 3]
+5. exists y: P(y) [existential elimination: 1, 2, 4]
+
+## constant of an unrelated premise ## exists x: P(x)
+1. exists x: P(x) [premise]
+2. Q(c) [premise]
+3. P(c) [assumption]
+4. exists y: P(y) [3]
+5. exists y: P(y) [existential elimination: 1, 3, 4]
+
+## universal generalization ## forall x: Q(x)
+1. forall x: P(x) -> Q(x) [premise]
+2. forall x: P(x) [premise]
+3. P(c) [universal instantiation: 2]
+4. P(c) -> Q(c) [universal instantiation: 1]
+5. Q(c) [modus ponens: 3, 4]
+6. forall y: Q(y) [universal generalization: 5]
+
+## after its discharge ## forall x: P(x) -> P(x)
+1. c = c [reflexivity]
+2. P(c) [assumption]
+3. P(c) -> P(c) [conditional proof: 2, 2]
+4. forall x: P(x) -> P(x) [universal generalization: 3]
+
+## sorts ## exists x in dog: P(x)
+1. forall x in dog: P(x) [premise]
+2. P(rex) [universal instantiation: 1]
+3. exists x in dog: P(x) [2]
+
+## goal by its negation ## ~p
+1. p [premise]
+
+## inconsistent ## q
+1. p [premise]
+2. ~p [premise]
+3. false [contradiction: 1, 2]
+
+## operands in another order ## r | (p & q)
+1. (q & p) | r [premise]
+
+## a tautology from nothing ## p | ~p
+1. p | ~p []
+
+## a premise without its name ## p | q
+1. p []
+2. p | q [addition: 1]
+""")
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_proofs_that_hold(name):
-    text, goal = GOOD[name]
+    text, goal, _ = GOOD[name]
     verdict = check(text, goal, ["p"] if "without its name" in name else None)
     assert verdict.valid and verdict.well_named and verdict.problems == ()
     assert verdict.conclusion == {"goal by its negation": "contradicted", "inconsistent": "inconsistent"}.get(
@@ -69,7 +163,7 @@ def test_proofs_that_hold(name):
 
 @pytest.mark.parametrize("name", GOOD)
 def test_names_of_rules_are_not_needed_and_wrong_ones_are_told_apart(name):
-    text, goal = GOOD[name]
+    text, goal, _ = GOOD[name]
     premises = [one.formula for one in read_proof(text) if one.rule == "premise"] or [parse_formula("p")]
     steps = read_proof(text)
     for rule in (None, "explosion"):
@@ -80,74 +174,182 @@ def test_names_of_rules_are_not_needed_and_wrong_ones_are_told_apart(name):
         assert verdict.well_named is (renamed == list(steps) or rule is None)
 
 
-BAD = {
-    "empty": ("", "p", [(None, "empty")]),
-    "affirming the consequent": ("1. p -> q [premise]\n2. q [premise]\n3. p [modus ponens: 1, 2]", "p", [(3, "not valid")]),
-    "skipped": ("1. p -> q [premise]\n2. p [premise]\n3. q [1]", "q", [(3, "not valid")]),
-    "circular": ("1. p [modus ponens: 2]\n2. p [repetition: 1]", "p", [(1, "citation")]),
-    "of itself": ("1. p [repetition: 1]", "p", [(1, "citation")]),
-    "forward": ("1. p [premise]\n2. q | p [addition: 3]\n3. p [repetition: 1]", "p", [(2, "citation")]),
-    "of no line": ("1. p [premise]\n2. p [repetition: 7]", "p", [(2, "citation")]),
-    "repeated number": ("1. p [premise]\n1. q [premise]\n2. q [repetition: 1]", "q", [(1, "number"), (2, "not valid")]),
-    "numbers out of order": ("2. p [premise]\n1. q [premise]", "q", [(1, "number")]),
-    "number zero": ("0. p [premise]", "p", [(0, "number")]),
-    "goal under an assumption": ("1. p [assumption]", "p", [(1, "open assumption")]),
-    "assumption used after its discharge": (
-        "1. p [assumption]\n2. p -> p [conditional proof: 1, 1]\n3. p & (p -> p) [conjunction: 1, 2]", "p & (p -> p)",
-        [(3, "open assumption")]),
-    "another assumption stays open": (
-        "1. p [assumption]\n2. q [assumption]\n3. p & q [conjunction: 1, 2]\n4. p -> p & q [conditional proof: 1, 3]", "p -> p & q",
-        [(4, "open assumption")]),
-    "discharge of what is not assumed": (
-        "1. p -> q [premise]\n2. q [assumption]\n3. p -> q [conditional proof: 1, 2]", "p -> q", [(3, "misnamed"), (3, "open assumption")]),
-    "discharge of a derived line": (
-        "1. p & q [assumption]\n2. p [simplification: 1]\n3. p & p [conjunction: 2, 2]\n4. p -> p & p [conditional proof: 2, 3]",
-        "p -> p & p", [(4, "misnamed"), (4, "open assumption")]),
-    "case without its assumption": (
-        "1. p | q [premise]\n2. p [assumption]\n3. r | p [addition: 2]\n4. q [assumption]\n5. r | q [addition: 4]\n"
-        "6. r | p [case split: 1, 2, 3, 4, 5]", "r | p", [(6, "misnamed"), (6, "open assumption")]),
-    "one case for two": (
-        "1. p | q [premise]\n2. p [assumption]\n3. p [case split: 1, 2, 2, 2, 2]", "p", [(3, "misnamed"), (3, "open assumption")]),
-    "result of the other case": (
-        "1. p | q [premise]\n2. p [assumption]\n3. q [assumption]\n4. p & q [2, 3]\n5. p & q [case split: 1, 2, 4, 3, 4]", "p & q",
-        [(5, "open assumption")]),
-    "constant in the result": (
-        "1. exists x: P(x) [premise]\n2. P(c) [assumption]\n3. P(c) [existential elimination: 1, 2, 2]", "P(c)",
-        [(3, "misnamed"), (3, "open assumption")]),
-    "constant of a premise in use": (
-        "1. exists x: P(x) [premise]\n2. Q(c) [premise]\n3. P(c) [assumption]\n4. P(c) & Q(c) [conjunction: 2, 3]\n"
-        "5. exists x: P(x) & Q(x) [existential generalization: 4]\n6. exists x: P(x) & Q(x) [existential elimination: 1, 3, 5]",
-        "exists x: P(x) & Q(x)", [(6, "misnamed"), (6, "open assumption")]),
-    "constant of the existential": (
-        "1. exists x: R(x, c) [premise]\n2. R(c, c) [assumption]\n3. exists x: R(x, x) [existential generalization: 2]\n"
-        "4. exists x: R(x, x) [existential elimination: 1, 2, 3]", "exists x: R(x, x)", [(4, "misnamed"), (4, "open assumption")]),
-    "generalization over a premise": (
-        "1. P(c) [premise]\n2. forall x: P(x) [universal generalization: 1]", "forall x: P(x)", [(2, "not valid")]),
-    "generalization over an assumption": (
-        "1. P(c) [assumption]\n2. forall x: P(x) [universal generalization: 1]\n3. P(c) -> (forall x: P(x)) [conditional proof: 1, 2]",
-        "P(c) -> (forall x: P(x))", [(2, "not valid")]),
-    "generalization of some places": (
-        "1. forall x: R(x, x) [premise]\n2. R(c, c) [1]\n3. forall x: R(x, c) [universal generalization: 2]", "forall x: R(x, c)",
-        [(3, "not valid")]),
-    "generalization over two constants": (
-        "1. forall x: forall y: R(x, y) -> P(x) [premise]\n2. R(c, d) -> P(c) [1]\n3. forall x: R(x, x) -> P(x) [universal generalization: 2]",
-        "forall x: R(x, x) -> P(x)", [(3, "not valid")]),
-    "a variable captured": (
-        "1. forall x: exists y: R(x, y) [premise]\n2. exists y: R(y, y) [universal instantiation: 1]", "exists y: R(y, y)",
-        [(2, "undecided")]),
-    "instance of another sort": (
-        "1. forall x in dog: P(x) [premise]\n2. exists x in cat: Q(x) [premise]\n3. Q(tom) [premise]\n4. P(tom) [universal instantiation: 1]",
-        "P(rex)", [(4, "language"), (4, "not the goal")]),
-    "a sort of nobody": (
-        "1. P(a) [premise]\n2. exists x in dog: P(x) [existential generalization: 1]", "P(a) | ~P(a)",
-        [(2, "language"), (2, "not the goal")]),
-    "not the goal": ("1. p & q [premise]\n2. p [simplification: 1]", "q", [(2, "not the goal")]),
-    "the goal in between": ("1. p & q [premise]\n2. q [1]\n3. p [1]", "q", [(3, "not the goal")]),
-    "citing from an assumption": ("1. p [premise]\n2. q [assumption: 1]", "p", [(2, "citation"), (2, "not the goal"), (2, "open assumption")]),
-    "citing from a premise": ("1. p [premise]\n2. p [premise: 1]", "p", [(2, "citation")]),
-    "a closed world without a program": ("1. p [premise]\n2. ~q [closed world]", "~q", [(2, "not valid")]),
-    "denying the antecedent by another name": ("1. p -> q [premise]\n2. ~p [premise]\n3. ~q [modus tollens: 1, 2]", "q", [(3, "not valid")]),
-}  # fmt: skip
+BAD = read_cases("""
+## empty ## p ## - empty
+
+## affirming the consequent ## p ## 3 not valid
+1. p -> q [premise]
+2. q [premise]
+3. p [modus ponens: 1, 2]
+
+## skipped ## q ## 3 not valid
+1. p -> q [premise]
+2. p [premise]
+3. q [1]
+
+## circular ## p ## 1 citation
+1. p [modus ponens: 2]
+2. p [repetition: 1]
+
+## of itself ## p ## 1 citation
+1. p [repetition: 1]
+
+## forward ## p ## 2 citation
+1. p [premise]
+2. q | p [addition: 3]
+3. p [repetition: 1]
+
+## of no line ## p ## 2 citation
+1. p [premise]
+2. p [repetition: 7]
+
+## repeated number ## q ## 1 number; 2 not valid
+1. p [premise]
+1. q [premise]
+2. q [repetition: 1]
+
+## numbers out of order ## q ## 1 number
+2. p [premise]
+1. q [premise]
+
+## number zero ## p ## 0 number
+0. p [premise]
+
+## goal under an assumption ## p ## 1 open assumption
+1. p [assumption]
+
+## assumption used after its discharge ## p & (p -> p) ## 3 open assumption
+1. p [assumption]
+2. p -> p [conditional proof: 1, 1]
+3. p & (p -> p) [conjunction: 1, 2]
+
+## another assumption stays open ## p -> p & q ## 4 open assumption
+1. p [assumption]
+2. q [assumption]
+3. p & q [conjunction: 1, 2]
+4. p -> p & q [conditional proof: 1, 3]
+
+## discharge of what is not assumed ## p -> q ## 3 misnamed; 3 open assumption
+1. p -> q [premise]
+2. q [assumption]
+3. p -> q [conditional proof: 1, 2]
+
+## discharge of a derived line ## p -> p & p ## 4 misnamed; 4 open assumption
+1. p & q [assumption]
+2. p [simplification: 1]
+3. p & p [conjunction: 2, 2]
+4. p -> p & p [conditional proof: 2, 3]
+
+## reductio from opposites of another assumption ## ~p ## 5 open assumption
+1. q [premise]
+2. p [assumption]
+3. r [assumption]
+4. ~r [assumption]
+5. ~p [reductio: 2, 3, 4]
+
+## reductio without an opposite ## ~p ## 3 not valid; 3 open assumption
+1. q [premise]
+2. p [assumption]
+3. ~p [reductio: 2, 1]
+
+## case without its assumption ## r | p ## 6 misnamed; 6 open assumption
+1. p | q [premise]
+2. p [assumption]
+3. r | p [addition: 2]
+4. q [assumption]
+5. r | q [addition: 4]
+6. r | p [case split: 1, 2, 3, 4, 5]
+
+## one case for two ## p ## 3 misnamed; 3 open assumption
+1. p | q [premise]
+2. p [assumption]
+3. p [case split: 1, 2, 2, 2, 2]
+
+## result of the other case ## p & q ## 5 open assumption
+1. p | q [premise]
+2. p [assumption]
+3. q [assumption]
+4. p & q [2, 3]
+5. p & q [case split: 1, 2, 4, 3, 4]
+
+## constant in the result ## P(c) ## 3 misnamed; 3 open assumption
+1. exists x: P(x) [premise]
+2. P(c) [assumption]
+3. P(c) [existential elimination: 1, 2, 2]
+
+## constant of a premise in use ## exists x: P(x) & Q(x) ## 6 misnamed; 6 open assumption
+1. exists x: P(x) [premise]
+2. Q(c) [premise]
+3. P(c) [assumption]
+4. P(c) & Q(c) [conjunction: 2, 3]
+5. exists x: P(x) & Q(x) [existential generalization: 4]
+6. exists x: P(x) & Q(x) [existential elimination: 1, 3, 5]
+
+## constant of the existential ## exists x: R(x, x) ## 4 misnamed; 4 open assumption
+1. exists x: R(x, c) [premise]
+2. R(c, c) [assumption]
+3. exists x: R(x, x) [existential generalization: 2]
+4. exists x: R(x, x) [existential elimination: 1, 2, 3]
+
+## generalization over a premise ## forall x: P(x) ## 2 not valid
+1. P(c) [premise]
+2. forall x: P(x) [universal generalization: 1]
+
+## generalization over an assumption ## P(c) -> (forall x: P(x)) ## 2 not valid
+1. P(c) [assumption]
+2. forall x: P(x) [universal generalization: 1]
+3. P(c) -> (forall x: P(x)) [conditional proof: 1, 2]
+
+## generalization of some places ## forall x: R(x, c) ## 3 not valid
+1. forall x: R(x, x) [premise]
+2. R(c, c) [1]
+3. forall x: R(x, c) [universal generalization: 2]
+
+## generalization over two constants ## forall x: R(x, x) -> P(x) ## 3 not valid
+1. forall x: forall y: R(x, y) -> P(x) [premise]
+2. R(c, d) -> P(c) [1]
+3. forall x: R(x, x) -> P(x) [universal generalization: 2]
+
+## a variable captured ## exists y: R(y, y) ## 2 undecided
+1. forall x: exists y: R(x, y) [premise]
+2. exists y: R(y, y) [universal instantiation: 1]
+
+## instance of another sort ## P(rex) ## 4 language; 4 not the goal
+1. forall x in dog: P(x) [premise]
+2. exists x in cat: Q(x) [premise]
+3. Q(tom) [premise]
+4. P(tom) [universal instantiation: 1]
+
+## a sort of nobody ## P(a) | ~P(a) ## 2 language; 2 not the goal
+1. P(a) [premise]
+2. exists x in dog: P(x) [existential generalization: 1]
+
+## not the goal ## q ## 2 not the goal
+1. p & q [premise]
+2. p [simplification: 1]
+
+## the goal in between ## q ## 3 not the goal
+1. p & q [premise]
+2. q [1]
+3. p [1]
+
+## citing from an assumption ## p ## 2 citation; 2 not the goal; 2 open assumption
+1. p [premise]
+2. q [assumption: 1]
+
+## citing from a premise ## p ## 2 citation
+1. p [premise]
+2. p [premise: 1]
+
+## a closed world without a program ## ~q ## 2 not valid
+1. p [premise]
+2. ~q [closed world]
+
+## denying the antecedent by another name ## q ## 3 not valid
+1. p -> q [premise]
+2. ~p [premise]
+3. ~q [modus tollens: 1, 2]
+""")
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -164,6 +366,11 @@ def test_an_invented_premise_is_told_from_one_in_another_form():
     verdict = check("1. forall y: Q(y) | P(y) [premise]\n2. a = b [premise]", "a = b", premises)
     assert kinds(verdict) == [(1, "invented premise")]
     assert "forall y: Q(y) | P(y)" in str(verdict.first_bad)
+
+
+def test_a_premise_by_another_name_is_valid_but_misnamed():
+    verdict = check("1. p [fact]\n2. p | q [addition: 1]", "p | q", ["p"])
+    assert verdict.valid and kinds(verdict) == [(1, "misnamed")]
 
 
 def test_open_and_rebinding_formulas_are_no_formulas():

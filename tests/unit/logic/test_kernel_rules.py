@@ -53,6 +53,7 @@ material implication: ~q & p |- ~(p -> q)
 contradiction: p, ~p |- false
 explosion: false |- p
 repetition: p & q |- q & p
+repetition: p <-> q |- q <-> p
 conditional weakening: q |- p -> q
 conditional weakening: ~p |- p -> q
 conditional weakening: p |- ~p -> q
@@ -61,7 +62,7 @@ absurdity: ~p -> p |- p
 absurdity: p -> q, p -> ~q |- ~p
 universal modus ponens: forall x: P(x) -> Q(x), forall y: P(y) |- forall z: Q(z)
 universal de morgan: forall x: ~(P(x) & Q(x)) |- forall x: ~Q(x) | ~P(x)
-universal transitivity: forall x: forall y: R(x, y) -> S(y, x), forall x: forall y: S(y, x) -> T(x, y) |- forall x: forall y: R(x, y) -> T(x, y)
+universal transitivity: forall x: forall y: R(x, y) -> S(y, x), forall x: forall y: S(y, x) -> p |- forall x: forall y: R(x, y) -> p
 universal repetition: forall x in dog: P(x) |- forall y in dog: P(y)
 existential modus ponens: exists x: P(x), forall x: P(x) -> Q(x) |- exists x: Q(x)
 existential modus ponens: forall x: P(x), exists z: P(z) -> Q(z) |- exists y: Q(y)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from custodiet.errors import FormulaError
+from custodiet.logic.bits import truth_patterns
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -35,7 +36,8 @@ __all__ = ["MAX_PREDICATES", "Constraint", "Types", "decide_by_types", "types_of
 
 NAME = "element_types"
 MAX_PREDICATES = 14
-_CACHE_BYTES = 4 << 20  # of constraints, and as much again of negations, for each set of predicates
+_CACHE_BYTES = 2 << 20  # of constraints, and as much again of negations, for each set of predicates
+_FORMULA_BYTES = 1200  # of a formula and what a constraint has besides types
 
 
 class Constraint(NamedTuple):
@@ -164,14 +166,12 @@ class Types:
         self.predicates = tuple(predicates)
         num_types = 1 << len(self.predicates)
         self.full = (1 << num_types) - 1
-        self._patterns = {
-            name: self.full // ((1 << (1 << i)) + 1) << (1 << i) for i, name in enumerate(self.predicates)
-        }
+        self._patterns = dict(zip(self.predicates, truth_patterns(len(self.predicates)), strict=True))
         self._true = Constraint(self.full)
         self._false = Constraint(0)
         self._cache: dict[Formula, Constraint] = {}
         self._negations: dict[Formula, Constraint] = {}
-        self._limit = max(256, _CACHE_BYTES // (num_types // 8 + 28))
+        self._limit = max(256, _CACHE_BYTES // (num_types // 8 + _FORMULA_BYTES))
 
     def constraint(self, formula: Formula, sign: bool = True) -> Constraint:
         """What the formula (or, without `sign`, its negation) demands.
@@ -358,7 +358,7 @@ def _not_monadic(formula: Formula) -> FormulaError:
     )
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _ground_constants(formula: Formula) -> tuple[str, ...] | None:
     """The constants of a formula without quantifiers, as far as two; None if it has quantifiers."""
     kind = type(formula)
@@ -375,7 +375,7 @@ def _ground_constants(formula: Formula) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _names(formula: Formula) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Predicates and constants."""
     constants: dict[str, None] = {}
@@ -392,13 +392,13 @@ def _names(formula: Formula) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(predicates_of(formula)), tuple(constants)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _types_over(predicates: tuple[str, ...]) -> Types:
     return Types(predicates)
 
 
 def types_of(formulas: Iterable[Formula]) -> Types:
-    """The types over the predicates of the formulas, in the order of their names; the latest 16 are kept."""
+    """The types over the predicates of the formulas, in the order of their names; the latest 8 are kept."""
     return _types_over(tuple(sorted({name for one in formulas for name in _names(one)[0]})))
 
 

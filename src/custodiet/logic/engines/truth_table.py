@@ -7,10 +7,11 @@ support, a model) is a handful of bitwise operations on columns, each tens of na
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from custodiet.errors import FormulaError
+from custodiet.logic.bits import truth_patterns
+from custodiet.logic.engines.supports import Supports
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -27,7 +28,6 @@ from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKN
 
 __all__ = [
     "MAX_ATOMS",
-    "Supports",
     "Table",
     "all_supports",
     "column",
@@ -42,7 +42,8 @@ __all__ = [
 
 NAME = "truth_table"
 MAX_ATOMS = 16
-_CACHE_BYTES = 8 << 20  # of columns, for each table
+_CACHE_BYTES = 4 << 20  # of columns and the formulas that they are of, for each table
+_FORMULA_BYTES = 600
 
 
 class Table:
@@ -68,11 +69,11 @@ class Table:
         self.atoms = tuple(atoms)
         self.num_rows = 1 << len(self.atoms)
         self.full = (1 << self.num_rows) - 1
-        self._patterns: dict[Formula, int] = dict(zip(self.atoms, _patterns(len(self.atoms)), strict=True))
+        self._patterns: dict[Formula, int] = dict(zip(self.atoms, truth_patterns(len(self.atoms)), strict=True))
         if len(self._patterns) != len(self.atoms):
             raise FormulaError("an atom stands twice in a truth table", got=[format_formula(one) for one in atoms])
         self._cache: dict[Formula, int] = {}
-        self._limit = max(256, _CACHE_BYTES // (self.num_rows // 8 + 28))
+        self._limit = max(256, _CACHE_BYTES // (self.num_rows // 8 + _FORMULA_BYTES))
 
     def column(self, formula: Formula) -> int:
         """The rows where the formula is true.
@@ -126,25 +127,18 @@ class Table:
         return Model({}, {}, frozenset([atom for i, atom in enumerate(self.atoms) if row >> i & 1]))
 
 
-@lru_cache(maxsize=MAX_ATOMS + 1)
-def _patterns(num: int) -> tuple[int, ...]:
-    """The column of each of `num` atoms: runs of 2^i rows without atom i and as many with it, and so on."""
-    full = (1 << (1 << num)) - 1
-    return tuple([full // ((1 << (1 << i)) + 1) << (1 << i) for i in range(num)])
-
-
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _table(atoms: tuple[Atom, ...]) -> Table:
     return Table(atoms)
 
 
 def table_of(formulas: Iterable[Formula]) -> Table:
-    """The table over the atoms of the formulas, in the order of their names; the latest 16 tables are kept."""
+    """The table over the atoms of the formulas, in the order of their names; the latest 8 tables are kept."""
     atoms = sorted({atom for one in formulas for atom in _atoms(one)})
     return _table(tuple(atoms))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def _atoms(formula: Formula) -> tuple[Atom, ...]:
     return tuple([one for one in subformulas(formula) if isinstance(one, Atom)])
 
@@ -208,21 +202,6 @@ def minimal_support(columns: Sequence[int], goal: int, full: int) -> tuple[int, 
             kept.append(i)
             right &= columns[i]
     return tuple(kept[::-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Supports:
-    """Minimal sets of premises that entail a goal.
-
-    Args:
-        sets: each as 0-based numbers of premises in ascending order; shortest first, then by number.
-        complete: whether these are all; False if the search met its budget.
-        necessary: the premises that stand in every support, found by leaving out one at a time (also if incomplete).
-    """
-
-    sets: tuple[tuple[int, ...], ...]
-    complete: bool
-    necessary: tuple[int, ...]
 
 
 def all_supports(columns: Sequence[int], goal: int, full: int, *, budget: int = 2000) -> Supports:

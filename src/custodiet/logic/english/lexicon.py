@@ -21,25 +21,10 @@ NOUN, NOUN_WHO, A_NOUN, A_NOUN_WHO, NOUNS, ARE, ARE_NOT = 2, 3, 4, 5, 6, 7, 8  #
 BY, NOT_BY = 2, 3  # of two: said of the second argument ("is liked by")
 TO = 2  # of three: before the third argument
 # Sorts.
-(
-    KIND,
-    KIND_WHO,
-    A_KIND,
-    A_KIND_WHO,
-    EVERY,
-    EVERY_WHO,
-    EACH,
-    SOME,
-    SOME_WHO,
-    NONE,
-    NONE_WHO,
-    ANY_WHO,
-    IT,
-    KINDS,
-    SAME,
-    NOT_SAME,
-    EVERY_ONE,
-) = range(17)
+KIND, KIND_WHO, A_KIND, A_KIND_WHO, KINDS = 0, 1, 2, 3, 4
+EVERY, EVERY_WHO, EVERY_ONE, EACH = 5, 6, 7, 8  # "everyone", "everyone who", "every person", "each person"
+SOME, SOME_WHO, NONE, NONE_WHO, ANY_WHO = 9, 10, 11, 12, 13
+ONE, IT, SAME, NOT_SAME = 14, 15, 16, 17  # "if someone ..., then that person", "is the same person as"
 
 _SOUNDED_H = ("hour", "honest", "honor", "heir")
 _SOUNDED_YOU_OR_W = ("uni", "use", "usu", "uti", "eu", "one", "once", "ubi", "ura")
@@ -47,10 +32,11 @@ _SOUNDED_YOU_OR_W = ("uni", "use", "usu", "uti", "eu", "one", "once", "ubi", "ur
 
 def article(phrase: str) -> str:
     """The phrase with "a" or "an" before it, by its first sound."""
+    if phrase[0] in "bcdfgjklmnpqrstvwxyz":
+        return f"a {phrase}"
     low = phrase.lower()
     vowel = (low[0] in "aeiou" and not low.startswith(_SOUNDED_YOU_OR_W)) or low.startswith(_SOUNDED_H)
-    if low.startswith("unin") or low.startswith("unim"):
-        vowel = True
+    vowel = vowel or low.startswith(("unin", "unim"))
     return f"{'an' if vowel else 'a'} {phrase}"
 
 
@@ -89,6 +75,11 @@ class Entry(NamedTuple):
     category: str
     words: tuple[str, ...]
     forms: tuple[str, ...]
+
+    @staticmethod
+    def noun(noun: str, nouns: str, kind: str) -> Entry:
+        """`entry_of("noun", ...)` for words of which there are more than are worth keeping."""
+        return Entry("noun", (noun, nouns, kind), _noun(noun, nouns, kind))
 
     def gloss(self) -> str:
         """The phrase that stands for the symbol in a glossary."""
@@ -158,9 +149,9 @@ def _sort(kind: str) -> tuple[str, ...]:
     who, a = _who(kind), article(kind)
     every, some, none, anything, it = _pronouns(kind)
     return (
-        kind, f"{kind} {who}", a, f"{a} {who}", every, f"{every} {who}", f"each {kind}", some, f"{some} {who}", none,
-        f"{none} {who}", f"{anything} {who}", it, plural(kind), f"is the same {kind} as",
-        f"is not the same {kind} as", f"every {kind}",
+        kind, f"{kind} {who}", a, f"{a} {who}", plural(kind), every, f"{every} {who}", f"every {kind}", f"each {kind}",
+        some, f"{some} {who}", none, f"{none} {who}", f"{anything} {who}", some if kind in _PRONOUNS else a, it,
+        f"is the same {kind} as", f"is not the same {kind} as",
     )  # fmt: skip
 
 

@@ -20,10 +20,10 @@ __all__ = ["Lexeme", "Lexer"]
 
 GRAMMAR = (
     "it is not the case that", "it is false that", "it holds that", "it is true that", "if", ", then", "only if",
-    "whenever", "that", "implies that", "in every case in which", "if and only if", "exactly when", "just in case",
+    "whenever", "that", "implies that", "in every case in which", "if and only if", "exactly when", "precisely if",
     "both", "either", "neither", "nor", "and", "or", ", and", ", or", ", or both", ", and also", ",", ";", "; and",
     "; or", "not", "both of these hold :", "these two are equivalent :", "these two are true or false together :",
-    "these two agree :", "every", "each", "all", "any", "no", "some", "at least one", "not one", "there is",
+    "these two have the same truth value :", "every", "each", "all", "any", "no", "some", "at least one", "not one", "there is",
     "there is no", "for every", "for each", "for at least one", "for some", "such that", "is", "is not",
     "is identical to", "is not identical to", "a contradiction holds", "there is a contradiction",
 )  # fmt: skip

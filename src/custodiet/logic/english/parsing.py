@@ -7,7 +7,7 @@
                 | "any" N group | ANYONE-WHO list group | true "and" true | true { "," true } ", or" true ...
                 | "either" clause { "," clause } ", or" clause | "either" clause "or" clause ", or both"
                 | clause [ ("if" | "whenever" | "only if" | iff) clause | junction ]
-    true        = "it is true that" clause
+    true        = "it is true that" closed
     bare        = clause [ ("and" | "or") clause | { "," clause } (", and" | ", or") clause ]
     clause      = literal | ("it is not the case that" | "it is false that") clause
                 | "both" clause "and" clause | "either" clause "or" clause | "neither" clause "nor" clause
@@ -21,8 +21,9 @@
     group       = said | "both" said "and" said | "either" said "or" said
     list        = said | said ("and" | "or") said | said "," said { "," said } (", and" | ", or") said
 
-Every choice is made by the next lexeme (or the one after it), so no sequence has two trees. Beside an infix word only
-clauses are taken that are closed (literals and `quantified`): others would be ambiguous to people.
+Every choice is made by the next lexeme (or the one after it), so no sequence has two trees. Between commas only clauses
+are taken that are closed (literals and `quantified`), and before an infix word only literals: people would read others in
+two ways ("some dax is red or ..." may go on about the dax; "every dax is not red" may be said of some).
 In the antecedent of a sentence, "a person X" introduces a variable for the whole sentence.
 """
 
@@ -30,52 +31,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from custodiet.logic.english.canonical import canonical_variable
+from custodiet.logic.english.parsing_parts import (
+    QUANTIFIED,
+    ParseFailure,
+    PartParser,
+    Term,
+    Tree,
+    is_variable_text,
+)
+from custodiet.logic.english.predication import IFF
 
 __all__ = ["ParseFailure", "Parser", "Tree"]
 
-# A tree is like a shape of `templates.py`, with places of lexemes for symbols. A sort is ("kind", place of its noun) or
-# ("of", place of a predicate that is said of it).
-Tree = tuple
-Term = int | str
-
-_SAID = {
-    "V+", "V-", "R+", "R-", "Q+", "Q-", "T+", "T-", "is", "is not", "is identical to", "is not identical to", "same", "not same",
-}  # fmt: skip
-_DENYING = {"V-", "R-", "Q-", "T-", "is not", "is not identical to", "not same", "Vs-"}
-_LETTERS = ("X", "Y", "Z", "U", "V", "W")
-_IFF = ("if and only if", "exactly when", "just in case")
 _MAX_DEPTH = 150
 
 
-class ParseFailure(Exception):
-    """Where a sequence of kinds cannot be read on, and what could stand there."""
-
-    def __init__(self, at: int, expected: str) -> None:
-        super().__init__(expected)
-        self.at = at
-        self.expected = expected
-
-
-def _variable_text(kind: str) -> bool:
-    return kind[:1] in _LETTERS and (len(kind) == 1 or kind[1:].isdigit())
-
-
-class Parser:
+class Parser(PartParser):
     """Reads one sequence of kinds.
 
     Args:
         kinds: the kinds of a sentence's lexemes, without the period.
     """
-
-    def __init__(self, kinds: tuple[str, ...]) -> None:
-        self.kinds = (*kinds, "", "", "")
-        self.at = 0
-        self.level = 0
-        self.depth = 0
-        self.named: dict[str, str] = {}
-        self.introduced: list[tuple[str, tuple[str, int]]] | None = None
-        self.closed = False
 
     def parse(self) -> Tree:
         """The tree of the whole sequence; raises ParseFailure."""
@@ -84,32 +60,15 @@ class Parser:
             raise self.fail("the end of the sentence")
         return tree
 
-    def fail(self, expected: str) -> ParseFailure:
-        return ParseFailure(self.at, expected)
-
-    def take(self) -> int:
-        self.at += 1
-        return self.at - 1
-
-    def next_is(self, *kinds: str) -> bool:
-        """Whether the next lexeme is one of these; takes it if so."""
-        if self.kinds[self.at] in kinds:
-            self.at += 1
-            return True
-        return False
-
-    def expect(self, *kinds: str) -> int:
-        if self.kinds[self.at] not in kinds:
-            raise self.fail(" or ".join(f'"{one}"' for one in kinds))
-        return self.take()
-
     # --- sentences
 
     def sentence(self) -> Tree:
         kind, after = self.kinds[self.at], self.kinds[self.at + 1]
         if kind == "for every":
             return self.prefixed(self.sentence)
-        if kind in ("if", "whenever") and after == "some kind":
+        if kind in ("if", "whenever") and (
+            after == "some kind" or (after == "a kind" and not is_variable_text(self.kinds[self.at + 2]))
+        ):
             return self.generic_rule()
         if kind in ("if", "whenever", "in every case in which"):
             return self.rule()
@@ -118,7 +77,7 @@ class Parser:
             left = self.clause()
             self.expect("implies that")
             return ("implies", left, self.clause())
-        if kind == "a kind" and not _variable_text(after):
+        if kind == "a kind" and not is_variable_text(after):
             return self.generic_equivalence()
         if kind == "some kind":
             sort, x = ("kind", self.take()), self.variable()
@@ -140,7 +99,7 @@ class Parser:
         bound, before = [], dict(self.named)
         sort = ("kind", self.expect("kind"))
         bound.append((self.bind(), sort))
-        while self.kinds[self.at + 1] == "every kind" and _variable_text(self.kinds[self.at + 2]):
+        while self.kinds[self.at + 1] == "every kind" and is_variable_text(self.kinds[self.at + 2]):
             if not self.next_is(",", ", and", "and"):
                 raise self.fail('","')
             sort = ("kind", self.take())
@@ -159,18 +118,6 @@ class Parser:
             body = (tag, x, sort, body)
         self.closed = False
         return body
-
-    def bind(self) -> str:
-        """A variable that is named for the first time."""
-        text = self.kinds[self.at]
-        if not _variable_text(text):
-            raise self.fail("a variable: X, Y, Z, ...")
-        if text in self.named:
-            raise self.fail("a variable that is not in use")
-        self.take()
-        self.named[text] = x = canonical_variable(self.level)
-        self.level += 1
-        return x
 
     def rule(self) -> Tree:
         """As in "if A, then B", "whenever A, B", with variables introduced in A or without."""
@@ -195,24 +142,36 @@ class Parser:
         """As in "if something is red, then it is big"."""
         end = ", then" if self.kinds[self.take()] == "if" else ","
         sort, x = ("kind", self.take()), self.variable()
-        such = self.listed(x)
+        such = self.nameless(self.listed)(x)
         self.expect(end)
         self.expect("it")
         return ("forall", x, sort, ("implies", such, self.group(x)))
 
     def generic_equivalence(self) -> Tree:
         sort, x = ("kind", self.take()), self.variable()
-        first = self.said(x)
-        self.expect(*_IFF)
+        first = self.nameless(self.said)(x)
+        self.expect(*IFF)
         self.expect("it")
         return ("forall", x, sort, ("iff", first, self.said(x)))
+
+    def nameless(self, reader: Callable[[Term], Tree]) -> Callable[[Term], Tree]:
+        """Reads what names no one: after "if something avoids Rex" the word "it" could be Rex."""
+
+        def read(x: Term) -> Tree:
+            start = self.at
+            tree = reader(x)
+            if any(kind not in ("V+", "V-", "and", "or", ",", ", and", ", or") for kind in self.kinds[start : self.at]):
+                raise ParseFailure(start, 'what names no one else before a pronoun; or a variable, "if a person X ..."')
+            return tree
+
+        return read
 
     def truths(self) -> Tree:
         """As in "it is true that A, it is true that B, and it is true that C"."""
         parts, last = [], ""
         while True:
             self.expect("it is true that")
-            parts.append(self.clause())
+            parts.append(self.closed_clause())
             if last:
                 break
             word = self.kinds[self.expect(*(("and", "or", ",") if len(parts) == 1 else (",", ", and", ", or")))]
@@ -240,9 +199,12 @@ class Parser:
     def infix(self, first: Tree) -> Tree:
         """What follows the first clause of a sentence."""
         kind = self.kinds[self.at]
-        if not kind or kind not in ("if", "whenever", "only if", "and", "or", ",", ", and also", *_IFF):
+        if not kind or kind not in ("if", "whenever", "only if", "and", "or", ",", ", and also", *IFF):
             return first
-        self.check_closed(self.at)
+        if kind in (",", ", and also"):
+            self.check_closed(self.at)
+        else:
+            self.check_plain(self.at)
         if kind in ("and", "or", ","):
             tree = self.junction(first, commas=True)
             if tree[0] == "or" and len(tree[1]) == 2:
@@ -260,6 +222,10 @@ class Parser:
         if not self.closed:
             raise ParseFailure(at, "the end of the sentence, or a simple clause before this word")
 
+    def check_plain(self, at: int) -> None:
+        if not self.plain:
+            raise ParseFailure(at, "the end of the sentence, or before this word what is said of one individual")
+
     def closed_clause(self) -> Tree:
         start = self.at
         tree = self.clause()
@@ -270,7 +236,10 @@ class Parser:
     def bare(self, *, commas: bool) -> Tree:
         first = self.clause()
         if self.kinds[self.at] in ("and", "or") or (commas and self.kinds[self.at] == ","):
-            self.check_closed(self.at)
+            if self.kinds[self.at] == ",":
+                self.check_closed(self.at)
+            else:
+                self.check_plain(self.at)
             return self.junction(first, commas=commas)
         return first
 
@@ -291,22 +260,23 @@ class Parser:
     def clause(self) -> Tree:
         """A clause; `self.closed` tells afterwards whether it is closed."""
         kind = self.kinds[self.at]
-        literal = kind in ("S+", "S-", "c", "a kind") or _variable_text(kind)
+        literal = kind in ("S+", "S-", "c", "a kind") or is_variable_text(kind)
         if literal:
             tree = self.literal()
-            self.closed = True
+            self.closed = self.plain = True
             return tree
         outer, self.introduced = self.introduced, None
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise self.fail(f"at most {_MAX_DEPTH} levels")
-        reader = _QUANTIFIED.get(kind)
+        reader = QUANTIFIED.get(kind)
         if reader is not None:
             self.closed = True
             tree = reader(self)  # sets closed to False where it is not
+            self.plain = False
         else:
             tree = self.compound(kind)
-            self.closed = kind in ("a contradiction holds", "there is a contradiction")
+            self.closed = self.plain = kind in ("a contradiction holds", "there is a contradiction")
         self.depth -= 1
         self.introduced = outer
         return tree
@@ -332,7 +302,8 @@ class Parser:
             return ("falsum",)
         first = self.clause()
         if kind == "it holds that":
-            word = self.kinds[self.expect(*_IFF, "only if")]
+            self.check_plain(self.at)
+            word = self.kinds[self.expect(*IFF, "only if")]
             return ("implies" if word == "only if" else "iff", first, self.clause())
         if kind in _BRACKETS:
             tag, word = _BRACKETS[kind]
@@ -355,233 +326,11 @@ class Parser:
             return atom if kind == "S+" else ("not", atom)
         return self.said(self.term())
 
-    def term(self) -> Term:
-        """A name, a variable, or "a person X" where variables are introduced."""
-        kind = self.kinds[self.at]
-        if kind == "c":
-            return self.take()
-        if kind == "a kind":
-            if self.introduced is None:
-                raise self.fail("a name or a variable; only the antecedent of a sentence introduces variables")
-            sort = ("kind", self.take())
-            x = self.bind()
-            self.introduced.append((x, sort))
-            return x
-        if kind not in self.named:
-            raise self.fail("a name, or a variable that has been introduced")
-        self.take()
-        return self.named[kind]
 
-    def said(self, subject: Term) -> Tree:
-        """What is said of a term."""
-        kind = self.kinds[self.at]
-        if kind not in _SAID:
-            raise self.fail("what is said of it")
-        at = self.take()
-        if kind[0] == "V":
-            tree: Tree = ("atom", at, (subject,))
-        elif kind[0] == "R":
-            tree = ("atom", at, (subject, self.term()))
-        elif kind[0] == "Q":
-            tree = ("atom", at, (self.term(), subject))
-        elif kind[0] == "T":
-            second = self.term()
-            to = self.expect("t")
-            tree = ("atom", at, (subject, second, self.term(), ("to", to)))
-        else:
-            tree = ("equal", subject, self.term(), ("kind", at) if kind in ("same", "not same") else None)
-        return ("not", tree) if kind in _DENYING else tree
-
-    def said_of_all(self, x: Term) -> Tree:
-        """A group that is not a negation: "every dax is not red" has two readings."""
-        if self.kinds[self.at] in _DENYING:
-            raise self.fail('something without a negation; "no ..." or "not every ..." say which one is meant')
-        return self.group(x)
-
-    def said_plainly(self, x: Term) -> Tree:
-        """One thing that is not denied."""
-        if self.kinds[self.at] not in _SAID:
-            raise self.fail("what is said of it")
-        return self.said_of_all(x)
-
-    def group(self, x: Term) -> Tree:
-        for word, tag, joint in (("both", "and", "and"), ("either", "or", "or")):
-            if self.next_is(word):
-                first = self.said(x)
-                self.expect(joint)
-                return (tag, (first, self.said(x)))
-        return self.said(x)
-
-    def listed(self, x: Term) -> Tree:
-        first = self.said(x)
-        if self.kinds[self.at + 1] not in _SAID:
-            return first
-        if self.next_is("and"):
-            return ("and", (first, self.said(x)))
-        if self.next_is("or"):
-            return ("or", (first, self.said(x)))
-        if self.kinds[self.at] != ",":
-            return first
-        parts = [first]
-        while self.next_is(","):
-            parts.append(self.said(x))
-        last = self.expect(", and", ", or")
-        if len(parts) < 2:
-            raise self.fail("another part before the last one")
-        return (self.kinds[last][2:], (*parts, self.said(x)))
-
-    def all_of(self, x: Term) -> Tree:
-        """A list whose word is "and"."""
-        start = self.at
-        tree = self.listed(x)
-        if tree[0] == "or":
-            raise ParseFailure(start, '"either ... or ..." or a list with "and"')
-        return tree
-
-    # --- quantified clauses
-
-    def variable(self) -> str:
-        return canonical_variable(self.level)
-
-    def noun(self) -> tuple[Tree, tuple[str, int], str]:
-        """What is said by "wumpus" or "wumpus that is red", its sort, and the variable."""
-        at = self.expect("N", "Nr")
-        x = self.variable()
-        atom: Tree = ("atom", at, (x,))
-        if self.kinds[at] == "N":
-            return atom, ("of", at), x
-        return ("and", (atom, self.said(x))), ("of", at), x
-
-    def every(self) -> Tree:
-        self.take()
-        return self.every_noun(self.said_of_all)
-
-    def every_noun(self, then: Callable[[Term], Tree]) -> Tree:
-        such, sort, x = self.noun()
-        return ("forall", x, sort, ("implies", such, then(x)))
-
-    def every_kind(self) -> Tree:
-        sort, x = ("kind", self.take()), self.variable()
-        return ("forall", x, sort, self.said_of_all(x))
-
-    def every_kind_who(self, then: Callable[[Term], Tree] | None = None) -> Tree:
-        sort, x = ("kind", self.take()), self.variable()
-        such = self.listed(x)
-        return ("forall", x, sort, ("implies", such, (then or self.said_of_all)(x)))
-
-    def no(self) -> Tree:
-        """As in "no dax ...", "not one dax ...", "not one city ..."."""
-        self.take()
-        kind = self.kinds[self.at]
-        if kind == "kind":
-            return self.no_kind()
-        return self.no_kind_who() if kind == "kind who" else self.every_noun(self.denied)
-
-    def denied(self, x: Term) -> Tree:
-        if self.kinds[self.at] in _DENYING:
-            raise self.fail("something without a negation after the negative beginning")
-        return ("not", self.said(x))
-
-    def no_kind(self) -> Tree:
-        sort, x = ("kind", self.take()), self.variable()
-        return ("forall", x, sort, self.denied(x))
-
-    def no_kind_who(self) -> Tree:
-        return self.every_kind_who(self.denied)
-
-    def all(self) -> Tree:
-        self.take()
-        at = self.expect("Ns", "kinds")
-        x = self.variable()
-        if self.kinds[self.at] in _DENYING:
-            self.said_of_all(x)
-        said: Tree = ("atom", self.expect("Vs+"), (x,))
-        if self.kinds[at] == "kinds":
-            return ("forall", x, ("kind", at), said)
-        return ("forall", x, ("of", at), ("implies", ("atom", at, (x,)), said))
-
-    def negated(self) -> Tree:
-        self.take()
-        kind = self.kinds[self.at]
-        if kind == "both":
-            tree = ("not", self.compound("both"))
-            self.closed = False
-            return tree
-        if kind == "every":
-            self.take()
-            return ("not", self.every_noun(self.said_plainly))
-        if kind == "every kind":
-            sort, x = ("kind", self.take()), self.variable()
-            return ("not", ("forall", x, sort, self.said_plainly(x)))
-        if kind == "every kind who":
-            return ("not", self.every_kind_who(self.said_plainly))
-        if kind == "all":
-            return ("not", self.all())
-        raise self.fail('"both", "every", "all"')
-
-    def some(self) -> Tree:
-        self.take()
-        return self.some_noun()
-
-    def some_noun(self) -> Tree:
-        at, x = self.expect("N"), self.variable()
-        return ("exists", x, ("of", at), ("and", (("atom", at, (x,)), self.said(x))))
-
-    def some_kind_who(self) -> Tree:
-        sort, x = ("kind", self.take()), self.variable()
-        return ("exists", x, sort, ("and", (self.said(x), self.said(x))))
-
-    def at_least_one(self) -> Tree:
-        self.take()
-        kind = self.kinds[self.at]
-        if kind == "N":
-            return self.some_noun()
-        if kind == "kind who":
-            return self.some_kind_who()
-        sort, x = ("kind", self.expect("kind")), self.variable()
-        if self.kinds[self.at] in ("both", "either"):
-            return ("exists", x, sort, self.group(x))
-        return ("exists", x, sort, self.all_of(x))
-
-    def there_is(self) -> Tree:
-        self.take()
-        kind, at, x = self.kinds[self.at], self.at, self.variable()
-        if kind in ("aN", "aNr"):
-            self.take()
-            atom: Tree = ("atom", at, (x,))
-            return ("exists", x, ("of", at), atom if kind == "aN" else ("and", (atom, self.said(x))))
-        if kind == "a kind who":
-            self.take()
-            return ("exists", x, ("kind", at), self.all_of(x))
-        self.expect("a kind")
-        before = dict(self.named)
-        x = self.bind()
-        self.expect("such that")
-        body = self.clause()
-        self.named = before
-        self.level -= 1
-        self.closed = False
-        return ("exists", x, ("kind", at), body)
-
-    def there_is_no(self) -> Tree:
-        self.take()
-        if self.kinds[self.at] == "kind who":
-            sort, x = ("kind", self.take()), self.variable()
-            return ("not", ("exists", x, sort, self.all_of(x)))
-        such, sort, x = self.noun()
-        return ("not", ("exists", x, sort, such))
-
-
-_QUANTIFIED = {
-    "every": Parser.every, "every kind": Parser.every_kind, "every kind who": Parser.every_kind_who, "no": Parser.no,
-    "no kind": Parser.no_kind, "no kind who": Parser.no_kind_who, "all": Parser.all, "not": Parser.negated,
-    "some": Parser.some, "some kind who": Parser.some_kind_who, "at least one": Parser.at_least_one,
-    "there is": Parser.there_is, "there is no": Parser.there_is_no,
-}  # fmt: skip
 _BRACKETS = {
     "both": ("and", "and"), "either": ("or", "or"), "neither": ("or", "nor"), "both of these hold :": ("and", "; and"),
     "these two are equivalent :": ("iff", "; and"), "these two are true or false together :": ("iff", "; and"),
-    "these two agree :": ("iff", "; and"),
+    "these two have the same truth value :": ("iff", "; and"),
 }  # fmt: skip
 _COMPOUND = {
     "it is not the case that", "it is false that", "a contradiction holds", "there is a contradiction", "it holds that",

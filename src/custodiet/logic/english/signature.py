@@ -62,7 +62,7 @@ def _make(predicates: tuple[tuple[str, tuple[str, ...]], ...], constants: tuple[
     sorts = dict.fromkeys(
         [*[one for _, arguments in predicates for one in arguments], *[sort for _, sort in constants]]
     )
-    return Signature(dict(predicates), dict(constants), tuple(sorts) or ("",))
+    return Signature(dict(predicates), dict(constants), tuple(sorts))
 
 
 def signature_of(formulas: Iterable[Formula]) -> Signature:

@@ -173,6 +173,7 @@ class _Source:
         self.choose = choose
         self.decks: dict[str, _Deck] = {}
         self.used: dict[str, set[int]] = {}
+        self.verbs: set[str] = set()
 
     def draw(self, name: str, size: int) -> int:
         deck = self.decks.get(name)
@@ -234,7 +235,7 @@ class _Source:
         if self.kind == "nonce":
             if self.choose(3):
                 word = self.invented("noun")
-                return entry_of("noun", word, plural(word), noun)
+                return Entry.noun(word, f"{word}es" if word[-1] in "sx" else f"{word}s", noun)
             return entry_of("adjective", self.invented("adjective"), noun)
         if self.kind == "counterfactual":
             word = self.pick("categories", words.CATEGORIES)
@@ -252,14 +253,17 @@ class _Source:
         word = self.pick("types", words.TYPES)
         return entry_of("noun", word, plural(word), noun)
 
-    def relation(self, subject: str) -> Entry:
+    def relation(self, subject: str, object_: str) -> Entry:
         if self.kind == "nonce":
             base = self.invented("verb")
             done = f"{base}bed" if base.endswith("b") else f"{base}ped" if base.endswith("p") else f"{base}ed"
-        elif subject in _PEOPLE or self.kind == "counterfactual":
-            base, done = self.pick("deeds", words.DEEDS)
         else:
-            base, done = self.pick("links", words.LINKS)
+            animate = self.kind == "counterfactual" or (subject in _PEOPLE and object_ in _PEOPLE)
+            name = "deeds" if animate else "regards" if subject in _PEOPLE else "links"
+            base, done = self.pick(name, {"deeds": words.DEEDS, "regards": words.REGARDS, "links": words.LINKS}[name])
+            while base in self.verbs:
+                base, done = self.pick(name, words.DEEDS if name == "deeds" else words.REGARDS)
+            self.verbs.add(base)
         return entry_of("relation", _third(base), f"does not {base}", f"is {done} by", f"is not {done} by")
 
     def ternary(self) -> Entry:
@@ -299,7 +303,7 @@ def draw_vocabulary(kind: str, signature: Signature, choose: Callable[[int], int
         elif len(sorts) == 1:
             entries[symbol] = source.unary(nouns[sorts[0]])
         elif len(sorts) == 2:
-            entries[symbol] = source.relation(nouns[sorts[0]])
+            entries[symbol] = source.relation(nouns[sorts[0]], nouns[sorts[1]])
         else:
             entries[symbol] = source.ternary()
     for symbol, sort in signature.constants.items():

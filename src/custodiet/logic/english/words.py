@@ -8,7 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "ABSURDITIES", "ACTIVITIES", "ADJECTIVES", "BOOKS", "CATEGORIES", "CITIES", "DEEDS", "GIVING", "LINKS", "NAMES",
-    "PROFESSIONS", "QUALITIES", "STATES", "TYPES",
+    "PROFESSIONS", "QUALITIES", "REGARDS", "STATES", "TYPES",
 ]  # fmt: skip
 
 
@@ -314,17 +314,47 @@ threaten | threatened
 touch | touched
 trouble | troubled
 """)
+# Said of a person and anything else.
+REGARDS = _pairs("""
+admire | admired
+avoid | avoided
+celebrate | celebrated
+criticize | criticized
+describe | described
+discover | discovered
+draw | drawn
+favor | favored
+fear | feared
+ignore | ignored
+like | liked
+mention | mentioned
+miss | missed
+notice | noticed
+paint | painted
+photograph | photographed
+praise | praised
+protect | protected
+recognize | recognized
+recommend | recommended
+remember | remembered
+sketch | sketched
+study | studied
+""")
 # Said of three: base form | the word before the third.
 GIVING = _pairs("""
+assign | to
+attach | to
 compare | with
-describe | to
+confuse | with
+connect | with
 explain | to
 introduce | to
-mention | to
-praise | before
+link | to
+match | with
 prefer | to
 present | to
-recommend | to
+reveal | to
+send | to
 show | to
 """)
 # What a thing of any kind may be.
@@ -338,7 +368,7 @@ QUALITIES = _words(
 TYPES = _words(
     "attraction bargain blessing challenge classic curiosity disappointment discovery exception favorite "
     "heirloom hoax inspiration jewel landmark luxury marvel masterpiece memento mystery nuisance oddity original "
-    "prize puzzle rarity relic riddle sensation souvenir specimen surprise symbol treasure trophy wonder"
+    "prize puzzle rarity relic riddle sensation souvenir specimen symbol treasure trophy wonder"
 )
 # Categories of the world that have no member in common.
 CATEGORIES = _words(

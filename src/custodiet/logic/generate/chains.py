@@ -90,7 +90,16 @@ def draw_frame(draws: Draws, fresh_atom: Callable[[], Atom], *, depth: int, max_
         draws.shuffle(order)
         for which in order:
             spare -= _chain(
-                draws, fresh, leaves[which], ends[which], lengths[which], broken[which], spare, premises, chains[which], kinds
+                draws,
+                fresh,
+                leaves[which],
+                ends[which],
+                lengths[which],
+                broken[which],
+                spare,
+                premises,
+                chains[which],
+                kinds,
             )
         switch = (leaves[0], leaves[1], leaves[2])
         lines = (chains[0], chains[1])

@@ -23,7 +23,7 @@ _PROVED = (
     "consistency",
 )
 MATRIX: dict[str, tuple[str, ...]] = {
-    **{task: LOGICS for task in _PROVED},
+    **dict.fromkeys(_PROVED, LOGICS),
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
 }
 """task -> the logics in which it exists"""

@@ -51,7 +51,9 @@ class Lift:
     """
 
     def __init__(self, draws: Draws, atoms: Sequence[Atom], num_places: int, sorts: Sequence[str]) -> None:
-        names = [f"{letter}{turn}" if turn else letter for turn in range(1 + len(atoms) // 20) for letter in _PREDICATES]
+        names = [
+            f"{letter}{turn}" if turn else letter for turn in range(1 + len(atoms) // 20) for letter in _PREDICATES
+        ]
         draws.shuffle(names)
         options = {1: ((0,),), 2: _PLACES_OF_PAIRS, 3: _PLACES_OF_TRIPLES}[num_places]
         self.sorts = tuple(sorts)
@@ -78,6 +80,10 @@ class Lift:
         if isinstance(formula, (And, Or)):
             return type(formula)(*[self.pattern(one) for one in formula.parts])
         return FALSUM
+
+    def predicates(self) -> dict[str, tuple[str, ...]]:
+        """Predicate -> sorts of its arguments."""
+        return {name: tuple([self.sorts[one] for one in places]) for name, places in self._shapes.values()}
 
     def said_of(self, formula: Formula, individuals: Sequence[str]) -> Formula:
         """The formula said of these individuals, one for each place."""
@@ -108,7 +114,7 @@ class Lift:
         """The lines from the formula said of all to the formula said of these individuals, a variable at a time."""
         lines = []
         whole = self.of_all(formula)
-        terms = dict(zip(_VARIABLES, individuals, strict=False))
+        terms: dict[str, str] = dict(zip(_VARIABLES, individuals, strict=False))
         while isinstance(whole, ForAll):
             part = instantiate(whole.body, {whole.variable: terms[whole.variable]})
             lines.append(Line(part, "universal instantiation", (whole,)))
@@ -127,7 +133,8 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
 
     Returns:
         The problem with new premises, goal and proofs; labels, supports and depths stay what they were. Its `models` are
-        left out: whoever certifies the lifted problem finds new ones. None if two premises became one.
+        left out: whoever certifies the lifted problem finds new ones. None if two premises became one, or if the sort of a
+        constant could not be told from what is said of it.
     """
     atoms: dict[Atom, None] = {}
     for one in (*problem.premises, *[version.switch for version in problem.versions], problem.goal):
@@ -176,23 +183,40 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
     premises = [stated[one] for one in problem.premises]
     if len(set(premises)) < len(premises):
         return None
+    common = premises[: problem.switch_at] + premises[problem.switch_at + 1 :]
+    if any(sorts) and not all(_sorts_can_be_told(common, one.switch, goal) for one in versions):
+        return None
     return replace(
         problem,
         logic=logic,
         premises=premises,
         goal=goal,
         versions=_three(versions),
+        predicates=lift.predicates(),
+        constants=dict(zip([*subjects, *others], list(sorts) * 3, strict=False)),
         engines=(),
     )
+
+
+def _sorts_can_be_told(common: Sequence[Formula], switch: Formula, goal: Formula) -> bool:
+    """Whether something is said of each constant that is also said of all, or some, individuals of a sort."""
+    told: set[str] = set()
+    asked: dict[str, set[str]] = {}
+    for one in (*common, switch, goal):
+        if isinstance(one, (ForAll, Exists)):
+            told.update([atom.predicate for atom in atoms_of(one)])
+        else:
+            for atom in atoms_of(one):
+                for term in atom.args:
+                    asked.setdefault(term, set()).add(atom.predicate)
+    return all(not told.isdisjoint(predicates) for predicates in asked.values())
 
 
 def _three(versions: list[Version]) -> tuple[Version, Version, Version]:
     return versions[0], versions[1], versions[2]
 
 
-def _distractor(
-    draws: Draws, lift: Lift, formula: Formula, subjects: Sequence[str], others: Sequence[str]
-) -> Formula:
+def _distractor(draws: Draws, lift: Lift, formula: Formula, subjects: Sequence[str], others: Sequence[str]) -> Formula:
     at = draws.random()
     if is_literal(formula):
         at = 0.3 + 0.6 * at

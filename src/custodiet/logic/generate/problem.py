@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
-from custodiet.logic.engines.decide import certify
+from custodiet.logic.engines.decide import decide_by_tableau_or_z3
+from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
+from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
 from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
-from custodiet.logic.formulas import And, Atom, Formula, atoms_of, complement, is_literal
+from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, constants_of, is_literal
+from custodiet.logic.fragments import Signature
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Model, label_of
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model, evaluate, label_of
 
 __all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
@@ -34,6 +37,7 @@ class Version:
         support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
         models: for `unknown` one where the goal is true and one where it is false.
         depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+        opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
     """
 
     switch: Formula
@@ -42,6 +46,7 @@ class Version:
     support: tuple[int, ...]
     models: tuple[Model, Model] | None
     depth: int | None
+    opposite_lines: list[Line] | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +64,9 @@ class Problem:
         step_kinds: of the chains.
         distractors: kind -> how many.
         frame: the premises that belong to the chains, live or dead.
+        predicates: predicate -> sorts of its arguments.
+        constants: constant -> sort, those of proofs included.
+        opposite: what is asked where the goal is turned around; its complement if there is nothing better.
         engines: names of those that agreed on every label.
     """
 
@@ -71,7 +79,10 @@ class Problem:
     goal_form: str
     step_kinds: list[str]
     distractors: dict[str, int]
-    frame: frozenset[Formula] = frozenset()
+    frame: frozenset[Formula]
+    predicates: dict[str, tuple[str, ...]]
+    constants: dict[str, str] = field(default_factory=dict)
+    opposite: Formula | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -83,7 +94,14 @@ class Problem:
 
 
 def draw_propositional(
-    draws: Draws, *, depth: int, num_premises: int, goal_form: str, distractors: Sequence[str], contrary: int
+    draws: Draws,
+    *,
+    depth: int,
+    num_premises: int,
+    goal_form: str,
+    distractors: Sequence[str],
+    contrary: int,
+    certify: bool = True,
 ) -> Problem:
     """Draw a problem and prove it.
 
@@ -94,6 +112,7 @@ def draw_propositional(
         goal_form: one of `chains.GOAL_FORMS`.
         distractors: kinds of premises that lead nowhere.
         contrary: premises that would decide the goal if something held that cannot be known.
+        certify: whether to decide the labels by engines; without, the problem is to be lifted and certified then.
 
     Returns:
         The problem; every label was found by two engines, every premise of a support is in all supports.
@@ -102,7 +121,7 @@ def draw_propositional(
         CustodietError: two engines disagree, or no problem of that shape was found.
     """
     for attempt in range(_MAX_ATTEMPTS):
-        found = _attempt(draws, depth, num_premises, goal_form, distractors, contrary)
+        found = _attempt(draws, depth, num_premises, goal_form, distractors, contrary, certify)
         if found is not None:
             found.rejected = attempt
             return found
@@ -113,9 +132,17 @@ def draw_propositional(
 
 
 def _attempt(
-    draws: Draws, depth: int, num_premises: int, goal_form: str, distractors: Sequence[str], contrary: int
+    draws: Draws,
+    depth: int,
+    num_premises: int,
+    goal_form: str,
+    distractors: Sequence[str],
+    contrary: int,
+    certify: bool,
 ) -> Problem | None:
-    names = [f"{letter}{round_}" if round_ else letter for round_ in range(1 + num_premises // 12) for letter in _LETTERS]
+    names = [
+        f"{letter}{round_}" if round_ else letter for round_ in range(1 + num_premises // 12) for letter in _LETTERS
+    ]
     draws.shuffle(names)
 
     def fresh_atom() -> Atom:
@@ -129,7 +156,7 @@ def _attempt(
         max_premises=max(room, 1 + depth + (goal_form != "literal")),
         goal_form=goal_form,
     )
-    atoms = [one for one in _atoms_in_order(frame)]
+    atoms = _atoms_in_order(frame)
     witnesses = _find_witnesses(draws, frame, atoms)
     if witnesses is None:
         return None
@@ -158,7 +185,7 @@ def _attempt(
             counts[kind] = counts.get(kind, 0) + 1
     premises.append(frame.switch[0])
     draws.shuffle(premises)
-    return _prove(frame, premises, goal_form, counts, witnesses)
+    return _prove(frame, premises, goal_form, counts, witnesses, certify)
 
 
 def _atoms_in_order(frame: Frame) -> list[Atom]:
@@ -255,22 +282,34 @@ def _witness_models(frame: Frame) -> list[Model] | None:
 
 
 def _prove(
-    frame: Frame, premises: list[Formula], goal_form: str, counts: dict[str, int], witnesses: Witnesses
+    frame: Frame,
+    premises: list[Formula],
+    goal_form: str,
+    counts: dict[str, int],
+    witnesses: Witnesses,
+    certify: bool,
 ) -> Problem | None:
     """Decide every version by two engines; None if a version is not what the frame promised."""
     switch_at = premises.index(frame.switch[0])
     common = premises[:switch_at] + premises[switch_at + 1 :]
-    first = _labels_by_table(list(witnesses.values), common, frame)
-    second, models = _labels_by_sat(common, frame, "minisat22")
-    engines = ("truth_table", "minisat22")
-    if first is None:  # too many atoms
-        first, engines = _labels_by_sat(common, frame, "cadical153")[0], ("cadical153", "minisat22")
-    if first != second:
-        raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
-    if first != [ENTAILED, CONTRADICTED, UNKNOWN]:
-        return None
+    labels = [ENTAILED, CONTRADICTED, UNKNOWN]
+    models = None
+    engines: tuple[str, ...] = ()
+    if certify:
+        first = _labels_by_table(list(witnesses.values), common, frame)
+        decisions = _decide_by_sat(common, frame, "minisat22")
+        second = [one.label for one in decisions]
+        engines = ("truth_table", "minisat22")
+        if first is None:  # too many atoms
+            first, engine = _labels_by_tableau(common, frame.switch, frame.goal, None)
+            engines = (engine, "minisat22")
+        if first != second:
+            raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
+        if first != labels:
+            return None
+        models = _models_of(decisions[2])
     versions = []
-    for index, label in enumerate(first):
+    for index, label in enumerate(labels):
         stated = list(premises)
         stated[switch_at] = frame.switch[index]
         lines = frame.lines[index] if index < 2 else []
@@ -288,7 +327,8 @@ def _prove(
         frame.kinds,
         counts,
         frozenset(frame.premises),
-        engines,
+        {atom[1]: () for atom in witnesses.values},
+        engines=engines,
     )
 
 
@@ -302,23 +342,28 @@ def _labels_by_table(atoms: list[Formula], common: list[Formula], frame: Frame) 
     return [column_label(whole & table.column(switch), goal) for switch in frame.switch]
 
 
-def _labels_by_sat(
-    common: list[Formula], frame: Frame, solver: str
-) -> tuple[list[str], tuple[Model, Model] | None]:
-    """The label of each version by a SAT solver, and the two models of the last."""
-    labels = []
-    models = None
-    with SatProblem(common, solver=solver) as problem:
-        for switch in frame.switch:
-            with_goal = problem.model_with(And(switch, frame.goal))
-            without_goal = problem.model_with(And(switch, complement(frame.goal)))
-            labels.append(label_of(with_goal is not None, without_goal is not None))
-            models = (with_goal, without_goal) if with_goal is not None and without_goal is not None else None
-    return labels, models
+def _decisions(problem: SatProblem | GroundProblem, num_common: int, goal: Formula) -> list[Decision]:
+    """What each version says of the goal, where a problem's premises are the common ones and then the three switches."""
+    common = range(num_common)
+    return [problem.decide(goal, [*common, num_common + version]) for version in range(3)]
+
+
+def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Decision]:
+    with SatProblem([*common, *frame.switch], solver=solver, selectable=True) as problem:
+        return _decisions(problem, len(common), frame.goal)
+
+
+def _models_of(decision: Decision) -> tuple[Model, Model] | None:
+    """The two models of what is unknown."""
+    if decision.with_goal is None or decision.without_goal is None:
+        return None
+    return decision.with_goal, decision.without_goal
 
 
 def certify_problem(problem: Problem) -> bool:
-    """Decide every version of a lifted problem by two engines and keep their models.
+    """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
+
+    The second engine is that of element types for monadic problems of few enough predicates, otherwise a hyper tableau.
 
     Returns:
         Whether every label is what the propositional problem promised.
@@ -326,11 +371,52 @@ def certify_problem(problem: Problem) -> bool:
     Raises:
         CustodietError: two engines disagree.
     """
-    for index, version in enumerate(problem.versions):
-        found = certify(problem.logic, problem.premises_of(index), problem.goal)
-        if found.label != version.label:
-            return False
-        if found.label == UNKNOWN and found.with_goal is not None and found.without_goal is not None:
-            version.models = (found.with_goal, found.without_goal)
-        problem.engines = found.engines
+    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    switches = [version.switch for version in problem.versions]
+    stated = {name for one in (*common, *switches, problem.goal) for name in constants_of(one)}
+    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
+    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
+    signature = Signature(problem.predicates, constants, sorts)
+    with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
+        decisions = _decisions(ground, len(common), problem.goal)
+    labels = [one.label for one in decisions]
+    if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
+        second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
+    else:
+        second, engine = _labels_by_tableau(common, switches, problem.goal, signature)
+    if second != labels:
+        raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+    if labels != [version.label for version in problem.versions]:
+        return False
+    for version, decision in zip(problem.versions, decisions, strict=True):
+        version.models = _models_of(decision)
+        for model, value in zip(version.models or (), (True, False), strict=False):
+            told = [*common, version.switch]
+            if evaluate(model, problem.goal) is not value or not all(evaluate(model, one) for one in told):
+                raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+    problem.engines = (decisions[0].engines[0], engine)
     return True
+
+
+def _labels_by_tableau(
+    common: list[Formula], switches: Sequence[Formula], goal: Formula, signature: Signature | None
+) -> tuple[list[str], str]:
+    """The label of each version by a hyper tableau, or by z3 where that would take long; and the engines' names."""
+    found: list[Decision] = []
+    for switch in switches:
+        found.append(decide_by_tableau_or_z3([*common, switch], goal, models=False, signature=signature))
+    names = dict.fromkeys([one.engines[0] for one in found])
+    return [one.label for one in found], " and ".join(names)
+
+
+def _labels_by_types(common: list[Formula], switches: list[Formula], goal: Formula) -> list[str]:
+    """The label of each version by element types."""
+    types = types_of([*common, *switches, goal])
+    demands = types.combined([types.constraint(one) for one in common])
+    if demands is None:
+        return [INCONSISTENT] * 3
+    asked = (types.constraint(goal), types.constraint(goal, False))
+    return [
+        label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in asked])
+        for switch in switches
+    ]

@@ -93,7 +93,9 @@ def _rows(
             "label": case.label,
         }
         extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
-        twins = [names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place]
+        twins = [
+            names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place
+        ]
         rest = {
             "support": [one + 1 for one in case.support],
             "support_unique": True if case.proof else None,
@@ -131,7 +133,7 @@ class _Fragments:
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
         self._sentences: dict[Formula, str] = {}
-        self._proofs: dict[int, str] = {}
+        self._proofs: dict[tuple[Step, ...], str] = {}
 
     def plain(self, formula: Formula) -> dict[str, str]:
         return {"formula": format_formula(formula), "text": self._wording.sentence(formula)}
@@ -143,7 +145,7 @@ class _Fragments:
         return found
 
     def proof(self, case: Case) -> str:
-        found = self._proofs.get(case.version)
+        found = self._proofs.get(case.proof)
         if found is None:
             places = {one: place for place, one in enumerate(case.premises, start=1)}
             lines = []
@@ -152,7 +154,7 @@ class _Fragments:
                 if step.rule == "premise":
                     line["premise"] = places[step.formula]
                 lines.append(line)
-            found = self._proofs[case.version] = json.dumps(lines, ensure_ascii=False)
+            found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
         return found
 
 

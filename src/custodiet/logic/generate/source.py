@@ -38,6 +38,7 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
             goal_form=form,
             distractors=config.distractors,
             contrary=min(config.contrary, num_premises),
+            certify=logic == "propositional",
         )
         if logic == "propositional":
             return problem
@@ -50,4 +51,3 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
         if lifted is not None and certify_problem(lifted):
             return lifted
     raise CustodietError(f"no {logic} problem of depth {depth} was found in {_MAX_ATTEMPTS} tries")
-

@@ -47,9 +47,7 @@ def _modus_tollens(current: Not, following: Not, fresh: Fresh) -> Link:
 def _contraposition(current: Formula, following: Formula, fresh: Fresh) -> Link:
     rule = Implies(Not(following), Not(current))
     turned = Implies(current, following)
-    return Link(
-        (rule,), (Line(turned, "contraposition", (rule,)), Line(following, "modus ponens", (turned, current)))
-    )
+    return Link((rule,), (Line(turned, "contraposition", (rule,)), Line(following, "modus ponens", (turned, current))))
 
 
 def _disjunctive_syllogism(current: Not, following: Formula, fresh: Fresh) -> Link:
@@ -80,7 +78,7 @@ def _biconditional_back(current: Formula, following: Formula, fresh: Fresh) -> L
     return Link((rule,), follow(rule, current))
 
 
-def follow(rule: Formula, known: Formula) -> tuple[Line, ...]:
+def follow(rule: Iff, known: Formula) -> tuple[Line, ...]:
     """The lines from a biconditional of literals and a literal of one side, or its negation, to that of the other."""
     left, right = rule.left, rule.right
     if known not in (left, complement(left)):

@@ -222,7 +222,18 @@ def _finish(
     folder.rename(out)
 
 
-_NESTED = ("choices", "premises", "goal", "proof", "support", "depth", "counter_models", "twins", "cell", "certificates")
+_NESTED = (
+    "choices",
+    "premises",
+    "goal",
+    "proof",
+    "support",
+    "depth",
+    "counter_models",
+    "twins",
+    "cell",
+    "certificates",
+)
 
 
 def _write_parquet(path: Path, parts: Path, blocks: range, split: str | None) -> None:
@@ -259,7 +270,8 @@ def data_card(config: GenerateConfig, counts: dict[str, dict[str, int]]) -> str:
     """The README of a data set folder: what is in it, how it was made, what was proved and what was not."""
     splits = "\n".join(f"  - split: {name}\n    path: data/{name}.parquet" for name in counts["split"])
     tables = "\n".join(
-        f"| {name} | " + ", ".join(f"{key} {num}" for key, num in found.items()) + " |" for name, found in counts.items()
+        f"| {name} | " + ", ".join(f"{key} {num}" for key, num in found.items()) + " |"
+        for name, found in counts.items()
     )
     options = "\n".join(f"| {key} | {value} |" for key, value in config.to_json().items())
     return f"""---
@@ -285,4 +297,3 @@ it is false. Items of one `group` are twins: the same sentences but for one argu
 
 Not measured here: whether a model can guess the labels without reasoning. `custodiet logic audit-shortcuts` tells.
 """
-

@@ -29,6 +29,11 @@ where the problem does not lend itself to the task and another one must be drawn
 _LETTERS = "ABCDEFGH"
 
 
+def _label(case: Case, premises: Sequence[Formula], goal: Formula) -> str:
+    """The label of another question about a case's symbols, by two engines."""
+    return certify(case.problem.logic, premises, goal, models=False, constants=case.problem.constants).label
+
+
 def _listed(premises: Sequence[Formula], wording: Wording) -> str:
     say = wording.sentence
     return "\n".join([f"{place}. {say(one)}" for place, one in enumerate(premises, start=1)])
@@ -117,7 +122,7 @@ def _spoil(draws: Draws, case: Case, step: Step) -> Formula | None:
     cited = [case.proof[number - 1].formula for number in step.cites]
     for _ in range(6):
         bad = _altered(draws, step.formula, case)
-        if bad is not None and bad != step.formula and certify(case.problem.logic, cited, bad).label != ENTAILED:
+        if bad is not None and bad != step.formula and _label(case, cited, bad) != ENTAILED:
             return bad
     return None
 
@@ -126,13 +131,18 @@ def _altered(draws: Draws, formula: Formula, case: Case) -> Formula | None:
     at = draws.random()
     if isinstance(formula, (Implies, Iff)) and at < 0.6:
         if isinstance(formula, Implies):
-            return Implies(formula.right, formula.left) if at < 0.3 else Implies(formula.left, complement(formula.right))
+            return (
+                Implies(formula.right, formula.left) if at < 0.3 else Implies(formula.left, complement(formula.right))
+            )
         return Iff(formula.left, complement(formula.right))
     if is_literal(formula) and at < 0.5:
         return complement(formula)
     inside = atoms_of(formula)
-    others = [one for premise in case.premises for one in atoms_of(premise) if len(one.args) == len(inside[0].args)] if inside else []  # fmt: skip
-    names = sorted({one.predicate for one in others} - {one.predicate for one in inside})
+    if not inside:
+        return None
+    sorts = case.problem.predicates
+    alike = {name for name, places in sorts.items() if places == sorts[inside[0].predicate]}
+    names = sorted(alike - {one.predicate for one in inside})
     if not names:
         return None
     return _with_predicate(formula, inside[0].predicate, draws.pick(names))
@@ -157,7 +167,7 @@ def _with_predicate(formula: Formula, old: str, new: str) -> Formula:
 def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | None:
     rows = []
     for case in _proved(cases):
-        wanted = case.goal if case.label == ENTAILED else complement(case.goal)
+        wanted = case.goal if case.label == ENTAILED else case.opposite
         support = list(case.support)
         if len(support) < 3 or len(case.premises) < 4:
             return None
@@ -170,7 +180,9 @@ def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[
             options = [case.premises[place], *wrong]
             draws.shuffle(options)
             letter = _LETTERS[options.index(case.premises[place])]
-            listed = "\n".join([f"{name}. {wording.sentence(one)}" for name, one in zip(_LETTERS, options, strict=False)])
+            listed = "\n".join(
+                [f"{name}. {wording.sentence(one)}" for name, one in zip(_LETTERS, options, strict=False)]
+            )
             prompt = (
                 f"Premises:\n{_listed(left, wording)}\n\nConclusion: {wording.sentence(wanted)}\n\n"
                 f"The conclusion does not follow. Which of these, added to the premises, makes it follow?\n{listed}\n\n"
@@ -185,13 +197,12 @@ def _vain(
     draws: Draws, case: Case, left: list[Formula], missing: Formula, wanted: Formula, others: list[Formula]
 ) -> list[Formula] | None:
     """Three premises, alike the missing one, that do not make the conclusion follow and contradict nothing."""
-    logic = case.problem.logic
     found: list[Formula] = []
     for attempt in range(24):
         candidate = _altered(draws, missing if attempt % 3 else draws.pick(others), case)
         if candidate is None or candidate in found or candidate in left or candidate == missing:
             continue
-        if certify(logic, [*left, candidate], wanted).label == UNKNOWN:
+        if _label(case, [*left, candidate], wanted) == UNKNOWN:
             found.append(candidate)
             if len(found) == 3:
                 return found
@@ -203,13 +214,14 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     first, second = by_key[0, False], by_key[1, False]
     sets: list[tuple[Case, list[Formula], list[int] | None]] = []
     for case, refuted in ((first, True), (second, False)):
-        extra = complement(case.goal) if refuted else case.goal
+        extra = case.opposite if refuted else case.goal
         sets.append((case, [*case.premises, extra], sorted([*case.support, len(case.premises)])))
-        sets.append((case, [*case.premises, case.goal if refuted else complement(case.goal)], None))
+        sets.append((case, [*case.premises, case.goal if refuted else case.opposite], None))
     third = by_key[2, False]
-    sets.append((third, [*third.premises, draws.pick([third.goal, complement(third.goal)])], None))
+    sets.append((third, [*third.premises, draws.pick([third.goal, third.opposite])], None))
     both = [*first.premises, second.problem.versions[1].switch]
-    clash = sorted({*first.support, *[len(first.premises) if place == first.problem.switch_at else place for place in second.support]})  # fmt: skip
+    moved = {second.problem.switch_at: len(first.premises)}  # the other switch stands at the end
+    clash = sorted({*first.support, *[moved.get(place, place) for place in second.support]})
     sets.append((first, both, clash))
     rows = []
     for case, stated, clash_places in sets:
@@ -217,7 +229,7 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
         draws.shuffle(order)
         shown = [stated[index] for index in order]
         numbers = None if clash_places is None else sorted([order.index(index) + 1 for index in clash_places])
-        if numbers is not None and not _is_minimal_clash(case.problem.logic, [shown[one - 1] for one in numbers]):
+        if numbers is not None and not _is_minimal_clash(case, [shown[one - 1] for one in numbers]):
             return None
         prompt = (
             f"Statements:\n{_listed(shown, wording)}\n\nCan all of these be true together? Answer `consistent`, or give "
@@ -229,11 +241,11 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     return rows
 
 
-def _is_minimal_clash(logic: str, statements: list[Formula]) -> bool:
+def _is_minimal_clash(case: Case, statements: list[Formula]) -> bool:
     """Whether the statements contradict each other, and no longer do so when one is left out."""
     for out in range(len(statements)):
         rest = [one for index, one in enumerate(statements) if index != out]
-        if certify(logic, rest, statements[out]).label != CONTRADICTED:
+        if _label(case, rest, statements[out]) != CONTRADICTED:
             return False
     return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from custodiet.logic.english.rendering import render
-from custodiet.logic.english.signature import signature_of
+from custodiet.logic.english.signature import Signature
 from custodiet.logic.english.vocabulary import Vocabulary, draw_vocabulary
 from custodiet.logic.formulas import Formula
 from custodiet.logic.generate.config import GenerateConfig
@@ -69,6 +69,5 @@ def choose_wording(config: GenerateConfig, draws: Draws, problem: Problem) -> Wo
     english = config.language == "english" or (config.language == "both" and draws.random() < 0.5)
     if not english:
         return NotationWording()
-    switches = [version.switch for version in problem.versions]
-    signature = signature_of([*problem.premises, *switches, problem.goal])
+    signature = Signature.make(problem.predicates, problem.constants)
     return EnglishWording(draws, draw_vocabulary(config.vocabulary, signature, draws.below))
