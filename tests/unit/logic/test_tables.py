@@ -107,6 +107,11 @@ def test_columns_are_found_by_their_names_and_taken_by_their_texts(tmp_path):
         with pytest.raises(UsageError, match=message) as caught:
             detect_columns(rows, wrong)
         assert "'goal'" in str(caught.value)
+    asked = open_rows(write(tmp_path / "c.jsonl", [{"context": "A.", "question": "B?", "answer": "True"}]))
+    assert detect_columns(asked, {}) == Columns(
+        "answer", None, "context", "question", None, ("label", "premises", "hypothesis")
+    )
+    assert detect_columns(asked, {"premises": "-"}).prompt == "question"
     other = open_rows(write(tmp_path / "b.jsonl", [{"a": 1}]))
     with pytest.raises(UsageError, match="looks like a label.*'a'"):
         detect_columns(other, {})

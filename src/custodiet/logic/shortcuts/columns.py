@@ -22,6 +22,8 @@ CANDIDATES = {
     "skeleton": ("group", "skeleton", "template", "cluster"),
 }
 """names that are looked for, in this order, whatever their case"""
+QUESTIONS = ("question", "input", "inputs")
+"""columns that hold the whole problem where they stand alone"""
 INNER = ("text", "sentence", "formula")
 """what is taken of a column that holds objects"""
 
@@ -79,6 +81,9 @@ def detect_columns(rows: RowFile, named: Mapping[str, str | None]) -> Columns:
         taken = {one.split(".")[0] for one in found.values() if one}
         names = [lower[one] for one in CANDIDATES[role] if one in lower and lower[one] not in taken]
         found[role] = _inner(rows.first, names[0]) if names else None
+    asks = {"prompt", "hypothesis"} <= set(detected) and (found["prompt"] or "").lower() in QUESTIONS
+    if asks and found["premises"] and not found["hypothesis"]:  # beside a context, a question is what is asked about it
+        found["hypothesis"], found["prompt"] = found["prompt"], None
     if found["label"] is None:
         raise UsageError(f"no column of {rows.path} looks like a label", expected=f"--label with one of {there}")
     if not any(found[role] for role in ("prompt", "premises", "hypothesis")):
