@@ -109,7 +109,7 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
             render_section(
                 "Attackers",
                 f"<figure>{plot_excess(record)}<figcaption>Accuracy on problems that were not learned from, less the share of the "
-                "most frequent label; 95 % intervals by bootstrap over groups. Gray: the strongest attacker on shuffled "
+                "most frequent label; 95 % intervals by bootstrap over groups, widened because folds teach each other. Gray: the strongest attacker on shuffled "
                 "labels.</figcaption></figure>",
                 render_table(head, rows),
                 f"<dl>{told}</dl>",

@@ -25,7 +25,9 @@ def test_draws_are_those_of_the_slow_definition():
         slow = clustered_bootstrap(rows, groups, accuracy, seed=derive_seed(7, "draws"))
         fast = estimate_accuracy(draws, attacker)
         assert fast.value == pytest.approx(correct[attacker].mean())
-        assert (fast.low, fast.high, fast.num) == pytest.approx((slow.low, slow.high, slow.num), rel=1e-12)
+        reach = [(end - slow.value) * 2**0.5 for end in (slow.low, slow.high)]
+        assert (fast.low - fast.value, fast.high - fast.value) == pytest.approx(reach, rel=1e-9)
+        assert fast.num == slow.num == 40
         recall = estimate_recall(draws, attacker, 1)
         assert recall.value == pytest.approx(correct[attacker, labels == 1].mean())
         assert recall.low < recall.value < recall.high
@@ -43,26 +45,50 @@ def test_a_constant_guess_has_exactly_its_share_and_a_perfect_one_an_open_end():
     assert "10 groups" in estimate_accuracy(few, 0).why
 
 
-def test_intervals_cover():
-    """Groups of four that are right or wrong mostly together; five attackers, four of them equally good."""
+def test_intervals_cover_where_folds_teach_each_other():
+    """Groups of three, labels without any signal, three attackers that learn class means from the other folds."""
     rng = np.random.default_rng(1)
+    num_trials, num_groups = 250, 120
+    groups, labels = np.repeat(np.arange(num_groups), 3), np.tile([0, 1, 2], num_groups)
+    covered = covered_largest = covered_without = above = 0
+    for trial in range(num_trials):
+        shuffled = np.concatenate([rng.permutation(3) for _ in range(num_groups)])
+        folds = deal_folds(groups, shuffled, num_folds=3, seed=trial)
+        correct = np.empty((3, len(labels)), dtype=bool)
+        for attacker in range(3):
+            seen = rng.standard_normal((len(labels), 150))
+            scores = ((seen @ seen.T) * (folds[:, None] != folds[None, :])) @ (np.eye(3)[shuffled] - 1 / 3)
+            correct[attacker] = scores.argmax(axis=1) == shuffled
+        draws = draw_recalls(correct, shuffled, groups, seed=trial, num_draws=400)
+        one = estimate_accuracy(draws, 0)
+        covered += one.low <= 1 / 3 <= one.high
+        low, high = (one.value + (end - one.value) / 2**0.5 for end in (one.low, one.high))
+        covered_without += low <= 1 / 3 <= high
+        largest = estimate_largest(draws, [0, 1, 2])[1]
+        covered_largest += largest.low <= 1 / 3 <= largest.high
+        above += max(estimate_accuracy(draws, index).low for index in range(3)) > 1 / 3
+    assert 0.94 <= covered / num_trials < 1
+    assert covered_without / num_trials < 0.94  # what the root of two is for
+    assert covered_largest / num_trials >= 0.94 and above / num_trials < 0.06
+
+
+def test_the_interval_of_the_largest_is_honest_about_the_choice():
+    """Groups that are right or wrong mostly together, five equally good attackers that never learned anything."""
+    rng = np.random.default_rng(2)
     num_trials, num_groups = 250, 150
     labels, groups = np.tile([0, 1, 0, 1], num_groups), np.repeat(np.arange(num_groups), 4)
-    covered = covered_largest = above = 0
-    truth = np.array([0.5, 0.5, 0.5, 0.5, 0.42])
+    covered = naive = 0
     for trial in range(num_trials):
-        together = rng.random((5, num_groups)) < truth[:, None]
-        alone = rng.random((5, 4 * num_groups)) < truth[:, None]
+        together, alone = rng.random((5, num_groups)) < 0.5, rng.random((5, 4 * num_groups)) < 0.5
         correct = np.where(rng.random((5, 4 * num_groups)) < 0.6, np.repeat(together, 4, axis=1), alone)
         draws = draw_recalls(correct, labels, groups, seed=trial, num_draws=400)
-        one = estimate_accuracy(draws, 0)
-        covered += one.low <= 0.5 <= one.high
-        _, largest = estimate_largest(draws, list(range(5)))
-        covered_largest += largest.low <= 0.5 <= largest.high
-        above += max(estimate_accuracy(draws, index).low for index in range(5)) > 0.5
-    assert 0.91 <= covered / num_trials <= 0.985
-    assert covered_largest / num_trials >= 0.93
-    assert above / num_trials > 1 - covered_largest / num_trials  # the naive largest cries wolf more often
+        largest = estimate_largest(draws, list(range(5)))[1]
+        low, high = (largest.value + (end - largest.value) / 2**0.5 for end in (largest.low, largest.high))
+        covered += low <= 0.5 <= high
+        best = max((estimate_accuracy(draws, index) for index in range(5)), key=lambda one: one.value)
+        naive += best.value + (best.low - best.value) / 2**0.5 > 0.5
+    assert covered / num_trials >= 0.93
+    assert naive / num_trials > 0.08  # each alone is wrong above in one of forty
 
 
 def test_folds_keep_groups_and_balance_labels():
