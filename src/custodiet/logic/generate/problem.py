@@ -256,29 +256,26 @@ def _witness_rows(draws: Draws, frame: Frame, atoms: list[Atom]) -> list[int] | 
 
 
 def _witness_models(frame: Frame) -> list[Model] | None:
+    num = len(frame.premises)
+    places = {one: place for place, one in enumerate([*frame.premises, *frame.switch])}
     models: list[Model] = []
-    for version, wanted in ((0, frame.goal), (1, complement(frame.goal))):
-        premises = [*frame.premises, frame.switch[version]]
-        with SatProblem(premises, selectable=True) as problem:
-            if problem.decide(wanted).label != ENTAILED:
+    with SatProblem([*frame.premises, *frame.switch], selectable=True) as problem:
+        for version, wanted in ((0, frame.goal), (1, complement(frame.goal))):
+            everything = [*range(num), num + version]
+            whole = problem.decide(wanted, everything)
+            if whole.label != ENTAILED or whole.with_goal is None:
                 return None
-        support = _support_of(frame.lines[version], set(premises))
-        with SatProblem(premises) as problem:
-            whole = problem.decide(wanted).with_goal
-            if whole is None:
-                return None
-            models.append(whole)
-        for left_out in support:
-            with SatProblem([one for one in premises if one is not left_out]) as problem:
-                model = problem.decide(wanted).without_goal
-            if model is None:
-                return None
-            models.append(model)
-    with SatProblem([*frame.premises, frame.switch[2]]) as problem:
-        found = problem.decide(frame.goal)
-    if found.label != UNKNOWN or found.with_goal is None or found.without_goal is None:
+            models.append(whole.with_goal)
+            for needed in _support_of(frame.lines[version], {*frame.premises, frame.switch[version]}):
+                spared = [one for one in everything if one != places[needed]]
+                model = problem.decide(wanted, spared).without_goal
+                if model is None:
+                    return None
+                models.append(model)
+        neither = problem.decide(frame.goal, [*range(num), num + 2])
+    if neither.label != UNKNOWN or neither.with_goal is None or neither.without_goal is None:
         return None
-    return [*models, found.with_goal, found.without_goal]
+    return [*models, neither.with_goal, neither.without_goal]
 
 
 def _prove(
@@ -300,9 +297,11 @@ def _prove(
         decisions = _decide_by_sat(common, frame, "minisat22")
         second = [one.label for one in decisions]
         engines = ("truth_table", "minisat22")
-        if first is None:  # too many atoms
-            first, engine = _labels_by_tableau(common, frame.switch, frame.goal, None)
-            engines = (engine, "minisat22")
+        if (
+            first is None
+        ):  # too many atoms: a proof that the kernel accepts (`items.cases_of`), or models that are models
+            first, engines = second, ("kernel", "minisat22")
+            _check_models(decisions[2], [*common, frame.switch[2]], frame.goal)
         if first != second:
             raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
         if first != labels:
@@ -353,6 +352,13 @@ def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Dec
         return _decisions(problem, len(common), frame.goal)
 
 
+def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:
+    """Make sure that the models of what is unknown are models, by the definition of truth."""
+    for model, value in zip(_models_of(decision) or (), (True, False), strict=False):
+        if evaluate(model, goal) is not value or not all(evaluate(model, one) for one in premises):
+            raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+
+
 def _models_of(decision: Decision) -> tuple[Model, Model] | None:
     """The two models of what is unknown."""
     if decision.with_goal is None or decision.without_goal is None:
@@ -390,10 +396,7 @@ def certify_problem(problem: Problem) -> bool:
         return False
     for version, decision in zip(problem.versions, decisions, strict=True):
         version.models = _models_of(decision)
-        for model, value in zip(version.models or (), (True, False), strict=False):
-            told = [*common, version.switch]
-            if evaluate(model, problem.goal) is not value or not all(evaluate(model, one) for one in told):
-                raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+        _check_models(decision, [*common, version.switch], problem.goal)
     problem.engines = (decisions[0].engines[0], engine)
     return True
 
