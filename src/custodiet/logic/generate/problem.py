@@ -74,7 +74,7 @@ class Problem:
     premises: list[Formula]
     switch_at: int
     goal: Formula
-    versions: tuple[Version, Version, Version]
+    versions: tuple[Version, ...]
     num_steps: int
     goal_form: str
     step_kinds: list[str]
