@@ -163,5 +163,3 @@ def _distractors(text: str) -> tuple[tuple[str, ...], int]:
         else:
             raise UsageError("--distractors", expected="contrary:K with a number K", got=one)
     return tuple(kinds), contrary
-
-
