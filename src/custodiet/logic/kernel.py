@@ -195,8 +195,8 @@ class _Proof:
             rests = below if rule is not None and is_instance_of(rule, given, formula) else None
         if rests is not None:
             return rests
-        for name in _STRUCTURAL:
-            rests = self.by_structure(name, lines, formula) if rests is None else rests
+        readings = [self.by_structure(name, lines, formula) for name in _STRUCTURAL]
+        rests = min((one for one in readings if one is not None), key=self.num_open, default=None)
         if rests is None and not lines and (self.is_premise(formula) or self.is_closed_out(formula)):
             rests = here
         if rests is None:
@@ -220,11 +220,21 @@ class _Proof:
         return formula[1] not in self.model
 
     def by_structure(self, rule: str, lines: list[int], formula: Formula) -> int | None:
-        """What the line rests on by a rule that looks at what lines rest on; None if it is no instance."""
-        orders = permutations(lines) if len(lines) <= 3 else (lines,)
-        return next(
-            (found for one in orders if (found := _STRUCTURAL[rule](self, *one, end=formula)) is not None), None
-        )
+        """What the line rests on by a rule that looks at what lines rest on; None if it is no instance.
+
+        Lines may be cited in any order; of two ways to read them the one that leaves fewer assumptions open counts.
+        """
+        best = None
+        for order in permutations(lines) if len(lines) <= 3 else (lines,):
+            found = _STRUCTURAL[rule](self, *order, end=formula)
+            if found is not None and (best is None or self.num_open(found) < self.num_open(best)):
+                best = found
+                if not found & self.assumed:
+                    break
+        return best
+
+    def num_open(self, rests: int) -> int:
+        return (rests & self.assumed).bit_count()
 
     def constants(self, rests: int) -> set[str]:
         return {one for line, formula in enumerate(self.formulas) if rests >> line & 1 for one in constants_of(formula)}
