@@ -184,18 +184,21 @@ class _Proof:
         """What a line that is no premise and no assumption rests on; itself too if it is not valid."""
         formula, rule = step.formula, step.rule
         given = [self.formulas[one] for one in lines]
-        below = 0
+        below = cited = 0
         for one in lines:
             below |= self.rests[one]
+            cited |= 1 << one
         if rule in _STRUCTURAL:
             rests = self.by_structure(rule, lines, formula)
         elif rule == "closed world":
             rests = here if not lines and self.is_closed_out(formula) else None
         else:
             rests = below if rule is not None and is_instance_of(rule, given, formula) else None
-        if rests is not None:
+        named = rests is not None
+        if named and not (cited & self.assumed and rests & self.assumed):
             return rests
-        readings = [self.by_structure(name, lines, formula) for name in _STRUCTURAL]
+        # A name does not make a line less valid: what discharges an assumption by its structure does so.
+        readings = [rests, *(self.by_structure(name, lines, formula) for name in _STRUCTURAL)]
         rests = min((one for one in readings if one is not None), key=self.num_open, default=None)
         if rests is None and not lines and (self.is_premise(formula) or self.is_closed_out(formula)):
             rests = here
@@ -207,7 +210,7 @@ class _Proof:
                 self.report(step.number, "undecided" if valid is None else "not valid", f"the line {why}{by}")
                 return below | here
             rests = below
-        if rule is not None:
+        if rule is not None and not named:
             self.report(step.number, "misnamed", f"the line follows, but not by {rule}")
         return rests
 
