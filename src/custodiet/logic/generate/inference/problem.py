@@ -43,7 +43,9 @@ LENGTH_WEIGHTS = (0.425, 0.3, 0.2, 0.05, 0.025)
 _FALLACIES = 0.12
 _MAX_ATTEMPTS = 4000
 _MAX_UNRELATED = 3
-_GROUND = tuple([one for one in ENTRIES if not one.mode])
+_GROUND, _UNIVERSAL, _EXISTENTIAL = (
+    tuple([one for one in ENTRIES if one.mode == mode]) for mode in ("", "universal", "existential")
+)
 
 
 @dataclass(slots=True)
@@ -225,7 +227,7 @@ def _first_rule(draws: Draws, symbols: _Symbols, logic: str, fallacy: bool) -> _
             else:
                 found = Inference(Exists(VARIABLE, lifted), GENERALIZATION, (literal,))
             return _Draft([*found.sources], [found], [found.formula], [])
-        entries = ENTRIES[number : number + 1]
+        entries = _UNIVERSAL if draws.chance(0.5) else _EXISTENTIAL  # as often, though they are fewer
     entry: Entry = draws.pick(entries)
     if entry.mode:
         term = VARIABLE
@@ -301,7 +303,7 @@ def _proved(draws: Draws, symbols: _Symbols, draft: _Draft, contradictory: bool)
     else:
         targets = _following(prover, draft)
         unrelated = [one for one in pool if prover.label(one) == UNKNOWN][:_MAX_UNRELATED]
-        if not unrelated:
+        if not unrelated and draft.lures:
             return None
         targets += [Target(one, "unrelated", UNKNOWN) for one in unrelated]
     consequences = one_step(premises)
@@ -482,15 +484,14 @@ def _changed(draws: Draws, symbols: _Symbols, formula: Formula, known: list[Form
     others = dict.fromkeys(
         [one for other in known for one in atoms_of(other) if (one[2] != (VARIABLE,)) is ground and one not in atoms]
     )
-    others_list = [*others]
-    if not others_list or draws.chance(0.3):
+    body = formula[3] if formula[0] in ("forall", "exists") else formula
+    if body[0] == "or" and (not others or draws.chance(0.3)):
+        # a name that the premises do not have: as addition gives one, so that it tells nothing by itself
         try:
             return _replaced(formula, old, symbols.atom(old[2][0] if old[2] else ""))
         except _FullError:
             pass
-    if not others_list:
-        return complement(formula)
-    return _replaced(formula, old, draws.pick(others_list))
+    return _replaced(formula, old, draws.pick([*others])) if others else complement(formula)
 
 
 def _replaced(formula: Formula, old: Formula, new: Formula) -> Formula:
