@@ -390,7 +390,7 @@ class _Lines:
         given = shape(step.formula) in self.premises
         if step.rule == "premise":
             return given and not step.cites, itself
-        if given and not step.cites and step.rule is None:
+        if given and not step.cites:
             return True, itself
         readings = list(self.readings(step.formula, step.cites))
         if readings:
@@ -413,11 +413,16 @@ class _Lines:
             for constant in self.witnesses(end, said[cites[0]]):
                 if constant not in self.names(self.rests[cites[0]]) | set(constants_of(end)):
                     yield self.rests[cites[0]]
-        for case, line in itertools.permutations(cites) if len(cites) == 2 else ():
-            implied = isinstance(end, Implies) and (shape(end.left), shape(end.right)) == (said[case], said[line])
-            against = said[line] == "Falsum[]" and (same == f"Not[{said[case]}]" or said[case] == f"Not[{same}]")
-            if case in self.assumed and (implied or against):
-                yield self.rests[line] - {case}
+        for case, *lines in itertools.permutations(cites) if len(cites) in (2, 3) else ():
+            if case not in self.assumed:
+                continue
+            below = frozenset().union(*[self.rests[one] for one in lines]) - {case}
+            if isinstance(end, Implies) and [said[case], *map(said.get, lines)] == [shape(end.left), shape(end.right)]:
+                yield below
+            texts = {said[one] for one in cites}
+            absurd = "Falsum[]" in texts or any(f"Not[{one}]" in texts for one in texts)
+            if absurd and (same == f"Not[{said[case]}]" or said[case] == f"Not[{same}]"):
+                yield below
         for some, case, line in itertools.permutations(cites) if len(cites) == 3 else ():
             exists, others = self.formula[some], self.rests[line] - {case}
             if case in self.assumed and isinstance(exists, Exists) and said[line] == same:

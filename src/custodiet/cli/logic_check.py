@@ -18,7 +18,7 @@ __all__ = ["check"]
 
 
 def check(
-    file: str,
+    file: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
     premises: str | None = None,

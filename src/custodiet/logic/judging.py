@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from custodiet.errors import FormulaError
@@ -30,6 +30,7 @@ _STEP = re.compile(r"[\s>*\-#]*(?:step\s+)?([0-9]{1,6})[.)]\**\s+(.*)\Z", re.IGN
 _MODEL = re.compile(
     r"[\s>*\-#]*(?:counter-?model|model|situation|assignment)\s*[0-9A-Za-z]?\**\s*:\**\s*(.*)\Z", re.IGNORECASE
 )
+_SYNONYMS = {"given": "premise", "assume": "assumption", "suppose": "assumption", "hypothesis": "assumption"}
 _OF_THE_WHOLE = ("not the goal", "open assumption")
 _MARKS = " \t*_`\"'“”.!"
 
@@ -206,7 +207,10 @@ def _is_skip(problem: Problem, steps: Sequence[Step], premises: Sequence[Formula
     if logic == "datalog" and isinstance(formula, Atom):
         return formula in perfect_model(premises)
     cited = [one.formula for one in steps[: problem.place] if one.number in step.cites]
-    return follows([*premises, *cited], formula) is True
+    try:
+        return follows([*premises, *cited], formula) is True
+    except FormulaError:  # a line that is cited does not fit the sorts
+        return False
 
 
 def _first_bad(lines: Sequence[Step | Unreadable], bad: Sequence[Problem], skipped: set[int | None]) -> BadStep | None:
@@ -291,7 +295,8 @@ def read_answer(
 
 def _read_line(number: int, rest: str, read_formula: Callable[[str], Formula]) -> Step | Unreadable:
     try:
-        return read_step(f"{number}. {rest}" if rest.endswith("]") else f"{number}. {rest} []", read_formula)
+        step = read_step(f"{number}. {rest}" if rest.endswith("]") else f"{number}. {rest} []", read_formula)
+        return replace(step, rule=_SYNONYMS[step.rule]) if step.rule in _SYNONYMS and not step.cites else step
     except FormulaError as error:
         return Unreadable(number, str(error))
 

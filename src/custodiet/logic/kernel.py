@@ -7,10 +7,12 @@ It is *well named* if it names no rule or is an instance of the one named. The s
 which no existential needs a function (propositional, syllogistic, one-variable monadic, exists*forall* with sorts and
 equality); what lies outside, or is too large, is undecided, never valid.
 
-Rules that look at what lines rest on cite them so; A, B and F[c] are assumption lines that they discharge:
-conditional proof `A, B |- A -> B`; reductio `A, false |- ~A`; case split `A | B, A, Z, B, Z |- Z`; existential
-elimination `exists x: F, F[c], Z |- Z`, c being in neither F, Z nor what Z rests on otherwise; and without discharge
-universal generalization `F[c] |- forall x: F`, c being in neither F nor what F[c] rests on.
+Rules that look at what lines rest on cite them so (A, B and F[c] are assumption lines, which they discharge):
+    conditional proof           A, B |- A -> B
+    reductio                    A, false |- ~A; instead of false also Z and ~Z, one of which A may be
+    case split                  A | B, A, Z, B, Z |- Z
+    existential elimination     exists x: F, F[c], Z |- Z      c being in neither F, Z nor what Z rests on otherwise
+    universal generalization    F[c] |- forall x: F            c being in neither F nor what F[c] rests on
 In a datalog program `closed world` gives the negation of any atom that its perfect model does not hold.
 """
 
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any
 
 from custodiet.errors import FormulaError
@@ -195,7 +197,7 @@ class _Proof:
             return rests
         for name in _STRUCTURAL:
             rests = self.by_structure(name, lines, formula) if rests is None else rests
-        if rests is None and not lines and self.is_closed_out(formula):
+        if rests is None and not lines and (self.is_premise(formula) or self.is_closed_out(formula)):
             rests = here
         if rests is None:
             valid = self.language.follows(given, formula)
@@ -238,11 +240,17 @@ class _Proof:
         return self.without(lines[1], lines[0]) if right else None
 
     def reductio(self, *lines: int, end: Any) -> int | None:
-        if len(lines) != 2 or type(self.formulas[lines[1]]) is not Falsum:
+        if not 2 <= len(lines) <= 3:
             return None
-        case = self.formulas[lines[0]]
-        right = opposite(case, end) or opposite(canonical(case), canonical(end))
-        return self.without(lines[1], lines[0]) if right else None
+        said = [self.formulas[one] for one in lines]
+        if not opposite(said[0], end) and not opposite(canonical(said[0]), canonical(end)):
+            return None
+        if not any(type(one) is Falsum for one in said):
+            said = [canonical(one) for one in said]
+            if not any(opposite(one, other) for one, other in combinations(said, 2)):
+                return None
+        rests = [self.without(one, lines[0]) for one in lines[1:]]
+        return None if rests[0] is None else rests[0] | (rests[-1] or 0)
 
     def case_split(self, *lines: int, end: Any) -> int | None:
         if len(lines) < 5 or len(lines) % 2 == 0 or type(split := self.formulas[lines[0]]) is not Or:

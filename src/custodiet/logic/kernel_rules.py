@@ -311,7 +311,7 @@ def rule_parts(formula: Any) -> tuple[list[Any], Any, dict[str, str]]:
 
 def _rule_application(given: _Given, end: Any) -> bool:
     def filled(body: list, terms: dict[str, str], used: frozenset[int]) -> bool:
-        if not body:
+        if len(facts) - len(used) > len(body) or not body:
             return len(used) == len(facts)
         found = ((place, matched(body[0], fact, terms)) for place, fact in enumerate(facts))
         return any(more is not None and filled(body[1:], more, used | {place}) for place, more in found)

@@ -9,7 +9,7 @@ reductio is not reached; its depth is then bounded by its proof.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from custodiet.logic.bits import truth_patterns
@@ -64,38 +64,42 @@ def propagation_rounds(premises: Sequence[Formula], goal: Formula) -> int | None
     goal_atoms, goal_rows = _small_table(goal)
     simple = is_literal(goal)
     known: dict[Atom, bool] = {}
-    pending: list[tuple[tuple[Atom, ...], int]] = []
+    rows_left: list[int] = []  # of each compound premise, under what is known
+    missing: list[dict[Atom, int]] = []  # its atoms that are not known, and their columns
+    using: dict[Atom, list[int]] = {}
     for one in premises:
         if is_literal(one):
             known[one.body if isinstance(one, Not) else one] = not isinstance(one, Not)
-        else:
-            pending.append(_small_table(one))
+            continue
+        atoms, rows = _small_table(one)
+        for atom in atoms:
+            using.setdefault(atom, []).append(len(rows_left))
+        rows_left.append(rows)
+        missing.append(dict(zip(atoms, truth_patterns(len(atoms)), strict=True)))
+    new = known
+    touched: Iterable[int] = range(len(rows_left))
     rounds = 0
     while True:
         if _decided(goal_atoms, goal_rows, known):
             return rounds if simple else rounds + 1
+        for atom, value in new.items():
+            for place in using.get(atom, ()):
+                pattern = missing[place].pop(atom, None)
+                if pattern is not None:
+                    rows_left[place] &= pattern if value else ~pattern
         gained: dict[Atom, bool] = {}
-        kept = []
-        for atoms, rows in pending:
-            patterns = truth_patterns(len(atoms))
-            missing = []
-            for atom, pattern in zip(atoms, patterns, strict=True):
-                value = known.get(atom)
-                if value is None:
-                    missing.append((atom, pattern))
-                else:
-                    rows &= pattern if value else ~pattern
-            for atom, pattern in missing:
+        for place in touched:
+            rows = rows_left[place]
+            for atom, pattern in missing[place].items():
                 if not rows & pattern:
                     gained[atom] = False
                 elif not rows & ~pattern:
                     gained[atom] = True
-            if len(missing) > 1:
-                kept.append((atoms, rows))
-        if not gained.keys() - known.keys():
+        if not gained:
             return None
-        pending = kept
-        known.update(gained)
+        new = gained
+        known = {**known, **gained}
+        touched = {place for atom in gained for place in using[atom]}
         rounds += 1
 
 

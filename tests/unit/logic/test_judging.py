@@ -107,6 +107,20 @@ def test_misnamed_steps_are_valid():
     assert found.chain == "valid" and found.well_named is False and found.num_misnamed == 1
 
 
+def test_common_words_for_premises_and_assumptions():
+    found = judge(
+        VALID.replace("[premise]", "[given]") + "6. s [assume]\n7. s -> s [conditional proof: 6, 6]\n8. r [5]\nentailed"
+    )
+    assert found.chain == "valid" and found.well_named and found.num_premises == 3
+
+
+def test_lines_that_do_not_fit_the_sorts_are_wrong():
+    premises = ["forall x in dog: P(x)", "exists x in cat: Q(x)"]
+    text = "1. forall x in cat: P(x) [premise]\n2. exists x in dog: P(x) & Q(x) [1]\n3. P(a) & p [1, 2]\nentailed"
+    found = judge(text, premises=premises, goal="exists x in dog: P(x)", logic="relational")
+    assert found.chain == "wrong" and found.first_bad.kind == "language" and found.num_skipped == 0
+
+
 def test_unreadable_steps_are_counted_apart_from_wrong_ones():
     found = judge("1. p -> q [premise]\n2. p and then some [premise]\n3. q [modus ponens: 1, 2]\nAnswer: entailed")
     assert found.chain == "unreadable" and found.num_unreadable == 1

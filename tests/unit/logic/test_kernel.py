@@ -77,6 +77,19 @@ GOOD = read_cases("""
 3. false [1, 2]
 4. p [reductio: 2, 3]
 
+## reductio from two opposites ## ~p
+1. p -> q & r [premise]
+2. ~(r & q) [premise]
+3. p [assumption]
+4. q & r [modus ponens: 1, 3]
+5. ~p [reductio: 3, 2, 4]
+
+## reductio from its own opposite ## ~p
+1. p -> ~p [premise]
+2. p [assumption]
+3. ~p [modus ponens: 1, 2]
+4. ~p [reductio: 2, 3]
+
 ## case split ## q | p
 1. p | q [premise]
 2. p [assumption]
@@ -227,6 +240,18 @@ BAD = read_cases("""
 3. p & p [conjunction: 2, 2]
 4. p -> p & p [conditional proof: 2, 3]
 
+## reductio from opposites of another assumption ## ~p ## 5 open assumption
+1. q [premise]
+2. p [assumption]
+3. r [assumption]
+4. ~r [assumption]
+5. ~p [reductio: 2, 3, 4]
+
+## reductio without an opposite ## ~p ## 3 not valid; 3 open assumption
+1. q [premise]
+2. p [assumption]
+3. ~p [reductio: 2, 1]
+
 ## case without its assumption ## r | p ## 6 misnamed; 6 open assumption
 1. p | q [premise]
 2. p [assumption]
@@ -343,6 +368,11 @@ def test_an_invented_premise_is_told_from_one_in_another_form():
     assert "forall y: Q(y) | P(y)" in str(verdict.first_bad)
 
 
+def test_a_premise_by_another_name_is_valid_but_misnamed():
+    verdict = check("1. p [fact]\n2. p | q [addition: 1]", "p | q", ["p"])
+    assert verdict.valid and kinds(verdict) == [(1, "misnamed")]
+
+
 def test_open_and_rebinding_formulas_are_no_formulas():
     x = ForAll("x", Atom("P", ("y",)))
     assert kinds(check_proof([Step(1, x, "premise")], [x], x, logic="relational")) == [(1, "language")]
@@ -409,6 +439,9 @@ def test_a_closed_world_needs_a_program(program, why):
     (["forall x in dog: P(x)"], "exists x in dog: P(x)", True),
     (["forall x in dog: P(x)", "exists x in cat: Q(x)"], "exists x in dog: P(x)", True),
     ([], "(exists x: P(x)) | (forall x: ~P(x))", True),
+    (["forall x: exists y: R(x, y)", "(forall z: exists y: R(z, y)) -> p"], "p", True),
+    (["forall x: exists y: R(x, y)"], "p", None),
+    (["exists x: P(x) & a = b"], "exists x: b = a & P(x)", True),
     (["p <-> q", "q <-> r"], "p <-> r", True),
     (["p <-> q", "q <-> r"], "p <-> ~r", False),
     (["false"], "p", True),

@@ -8,11 +8,13 @@ import pytest
 from benchmarks.bench_logic_mutants import check_oracle, counts
 from benchmarks.logic_mutants import MUTATIONS, mutants_of
 from benchmarks.logic_oracle import Oracle, Signature, satisfiable, shape, z3_satisfiable
-from benchmarks.logic_proofs import LANGUAGES, PROPOSITIONAL, random_proof, random_proofs
-from custodiet.logic.formulas import Not, constants_of, instantiate, subformulas
+from benchmarks.logic_proofs import LANGUAGES, PROPOSITIONAL, proof_of_item, random_proof, random_proofs
+from custodiet.logic import kernel
+from custodiet.logic.formulas import Not, Or, constants_of, instantiate, subformulas
 from custodiet.logic.kernel import check_proof, follows
 from custodiet.logic.kernel_rules import RULES, is_instance_of, same_formula
 from custodiet.logic.notation import parse_formula
+from custodiet.logic.proofs import Step
 
 
 def test_the_kernel_rejects_what_the_oracle_rejects_and_accepts_what_it_accepts():
@@ -33,6 +35,19 @@ def test_proofs_of_the_producer_are_accepted_and_well_named(language):
         proof = random_proof(rng, language)
         verdict = check_proof(proof.steps, proof.premises, proof.goal, logic=proof.logic)
         assert verdict.valid and verdict.problems == ()
+
+
+def test_proofs_of_items_are_mutated_like_any():
+    texts = ["p -> q", "p", "q"]
+    rules = [("premise", []), ("premise", []), ("modus ponens", [1, 2])]
+    proof = proof_of_item({
+        "logic": "propositional", "premises": [{"formula": one} for one in texts[:2]], "goal": {"formula": "q"},
+        "proof": [{"number": at, "formula": text, "rule": rule, "cites": cites, "text": text}
+                  for at, (text, (rule, cites)) in enumerate(zip(texts, rules, strict=True), start=1)],
+    })  # fmt: skip
+    found = counts([proof] * 30, 20)
+    assert found["gold"]["accepted"] == found["gold"].total() > 0
+    assert found["drop a line"]["rejected"] == 20
 
 
 def test_the_producer_uses_every_rule():
@@ -102,3 +117,52 @@ def test_shapes_and_the_kernel_agree_on_what_is_one_formula():
     for one in formulas:
         for other in rng.sample(formulas, 30):
             assert same_formula(one, other) is (shape(one) == shape(other))
+
+
+POOL = [parse_formula(one) for one in (
+    "false", "P(a)", "P(b)", "~P(a)", "Q(a)", "P(a) & Q(a)", "P(a) | Q(a)", "P(a) -> Q(a)", "P(a) -> ~P(a)", "P(a) -> P(b)",
+    "P(a) -> (forall x: P(x))", "forall x: P(x)", "exists x: P(x)", "exists x: Q(x)", "forall x: P(x) -> Q(x)",
+    "exists x: P(x) & Q(a)", "exists x: P(x) -> (forall y: P(y))", "a = b", "a != b", "forall x: x = a", "exists x: x != a",
+    "R(a, b)", "R(a, a)", "forall x: R(x, a)", "forall x: R(x, x)", "exists x: R(x, a)", "exists x: R(x, x)",
+    "exists x: forall y: R(x, y)", "forall y: exists x: R(x, y)", "~(forall x: P(x))", "exists x: ~P(x)",
+    "(exists x: P(x)) -> P(a)", "(forall x: P(x)) | Q(a)",
+)]  # fmt: skip
+STRUCTURAL = ("conditional proof", "reductio", "case split", "existential elimination", "universal generalization")
+
+
+def random_line(rng, number, proof):
+    """A line that cites whatever stands above it, by whatever rule; often one that could discharge."""
+    if rng.random() < 0.3 or number == 1:
+        return Step(number, rng.choice(POOL), "assumption")
+    cites = tuple(rng.randrange(1, number) for _ in range(rng.choice([0, 1, 1, 2, 2, 2, 3, 3])))
+    assumed = [one for one in range(1, number) if proof.assumed >> (one - 1) & 1]
+    splits = [one for one in range(1, number) if isinstance(proof.formulas[one - 1], Or)]
+    if splits and rng.random() < 0.2:
+        cites = (
+            rng.choice(splits),
+            rng.choice(assumed),
+            cites[0] if cites else 1,
+            rng.choice(assumed),
+            cites[0] if cites else 1,
+        )
+    elif len(cites) > 1 and rng.random() < 0.5:
+        cites = (*cites[:-2], rng.choice(assumed), cites[-1])
+    formula = rng.choice(POOL) if not cites or rng.random() < 0.6 else proof.formulas[rng.choice(cites) - 1]
+    return Step(number, formula, rng.choice([None, *STRUCTURAL, *RULES]), cites)
+
+
+def test_what_a_line_rests_on_entails_it_whatever_is_cited():
+    rng, oracle, seen = random.Random(17), Oracle(), 0
+    for _ in range(700):
+        proof = kernel._Proof([], POOL[0], "relational")
+        for number in range(1, 13):
+            step = random_line(rng, number, proof)
+            num_problems = len(proof.problems)
+            proof.add(step)
+            if any(one.kind != "misnamed" for one in proof.problems[num_problems:]):
+                proof.formulas[-1], proof.rests[-1] = parse_formula("a = a"), 0  # a line that is right, in its place
+            elif step.rule != "assumption":
+                seen += 1
+                rests = [one for place, one in enumerate(proof.formulas) if proof.rests[-1] >> place & 1]
+                assert oracle.follows(rests, step.formula, {}) is not False, (step, rests)
+    assert seen > 1500

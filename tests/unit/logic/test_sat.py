@@ -111,6 +111,7 @@ def test_subsets_cores_and_supports() -> None:
             wanted = any(set(one) <= set(subset) for one in supports.sets)
             assert problem.entails(goal, subset) is wanted
             core = problem.core(goal)
+            assert problem.all_supports(goal) == supports
             if not supports.sets:
                 assert core is None
                 assert problem.minimal_support(goal) is None

@@ -27,8 +27,15 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     Type,
 )
-from custodiet.autodiff.compiler.statements import RareStatements
-from custodiet.autodiff.compiler.syntax import assigned_names, statement_kinds
+from custodiet.autodiff.compiler.statements import BREAK, CONTINUE, RareStatements
+from custodiet.autodiff.compiler.syntax import (
+    KEYWORDS,
+    assigned_names,
+    changed_tables,
+    grown_names,
+    statement_kinds,
+    views_gone_through,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -46,7 +53,7 @@ from custodiet.autodiff.compiler.values import (
 
 __all__ = ["Lowerer"]
 
-RETURN, DONE, BREAK, CONTINUE = "$return", "$done", "$break", "$continue"
+RETURN, DONE = "$return", "$done"
 FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
@@ -60,12 +67,14 @@ class Lowerer(RareStatements):
         Raises:
             Declined: the first thing that is not understood.
         """
+        self.main = source
         try:
             frame = Frame(source, dict(arguments))
             value = self.run_body(frame, source.node)
         except Declined as declined:
-            if declined.line and not declined.file:
-                raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            if not declined.file:
+                line = (declined.line or self.line) + source.first_line
+                raise Declined(declined.reason, line=line, file=source.file) from None
             raise
         self.result = value
         return Program(
@@ -78,6 +87,7 @@ class Lowerer(RareStatements):
             stores=self.stores,
             told=self.told,
             origins=self.origins,
+            places=list(self.places),
         )
 
     @staticmethod
@@ -100,6 +110,8 @@ class Lowerer(RareStatements):
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
                 return Static(None)
+            if isinstance(frame.env[RETURN], Undefined):
+                raise Declined(frame.env[RETURN].reason, line=node.lineno)
             return frame.env[RETURN]
         finally:
             self.frame = outer
@@ -155,10 +167,16 @@ class Lowerer(RareStatements):
 
             return run
 
+        self.line = node.lineno
         cond = self.truth(node.test)
         if isinstance(cond, Const):
             follow(node.body if cond.value else node.orelse)()
             return
+        if isinstance(node.body[0], ast.Raise) and not node.orelse:
+            self.emit(Require(self.op("not", cond), line=node.body[0].lineno))
+            self.sequence(rest)
+            return
+        self.grow(grown_names(node), node.lineno, rounds=False)
         self.branch(cond, follow(node.body), follow(node.orelse), line=node.lineno)
 
     def statement(self, node: ast.stmt) -> None:
@@ -166,15 +184,10 @@ class Lowerer(RareStatements):
         self.line = node.lineno
         method = getattr(self, f"_do_{type(node).__name__}", None)
         if method is None:
-            raise Declined(f"`{type(node).__name__.lower()}` statements are not compiled", line=node.lineno)
+            raise Declined(
+                f"`{KEYWORDS.get(type(node).__name__, type(node).__name__)}` is not compiled", line=node.lineno
+            )
         method(node)
-
-    def _do_Pass(self, node: ast.Pass) -> None:
-        pass
-
-    def _do_Expr(self, node: ast.Expr) -> None:
-        if not isinstance(node.value, ast.Constant):
-            self.value(node.value)
 
     def _do_Assert(self, node: ast.Assert) -> None:
         cond = self.truth(node.test)
@@ -193,7 +206,9 @@ class Lowerer(RareStatements):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        value: Value = Static(None) if node.value is None else self.kept(node.value)
+        value: Value = Static(None) if node.value is None else self.passed(node.value)
+        if isinstance(value, Tup) and value.own:  # the caller's own from now on, but a nested function may hold it too
+            value = Tup(value.items, value.is_list)
         self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
@@ -206,13 +221,8 @@ class Lowerer(RareStatements):
         if isinstance(first, Ref | Const) and first.type in ("i", "b"):
             raise Declined("an int or a bool is returned, not one float", line=line)
 
-    def _do_Break(self, node: ast.Break) -> None:
-        self.frame.env[BREAK] = TRUE
-
-    def _do_Continue(self, node: ast.Continue) -> None:
-        self.frame.env[CONTINUE] = TRUE
-
     def _do_Assign(self, node: ast.Assign) -> None:
+        self.refuse_live_view(node.value)
         value = (
             self.kept(node.value) if any(isinstance(one, ast.Name) for one in node.targets) else self.value(node.value)
         )
@@ -256,7 +266,7 @@ class Lowerer(RareStatements):
         elif isinstance(target, ast.Starred):
             self.assign(target.value, value)
         elif isinstance(target, ast.Subscript):
-            if not self._set_key(target, value):
+            if not self._set_key(target, value) and not self.set_entry(target, value):
                 self.set_item(target, value)
         else:
             raise Declined("an attribute is assigned", line=target.lineno)
@@ -268,6 +278,7 @@ class Lowerer(RareStatements):
         if isinstance(cond, Const):
             self.sequence(node.body if cond.value else node.orelse)
             return
+        self.grow(grown_names(node), node.lineno, rounds=False)
         self.branch(cond, lambda: self.sequence(node.body), lambda: self.sequence(node.orelse), line=node.lineno)
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
@@ -296,13 +307,14 @@ class Lowerer(RareStatements):
                 a = self._nothing_like(b)
             elif else_env.get(DONE) == FALSE or isinstance(b, Undefined):
                 b = self._nothing_like(a)
+        what = "what is returned" if name == RETURN else "a value" if name.startswith("$") else name
         if a is None or b is None:
-            return Undefined(f"{name} may have no value here")
+            return Undefined(f"{what} may have no value here")
         for one in (a, b):
             if isinstance(one, Undefined):
                 return one
         if isinstance(a, Guarded) or isinstance(b, Guarded) or not same_shape(a, b):
-            return Undefined(f"{name} is of two kinds here")
+            return Undefined(f"{what} is of two kinds here")
         merged: list[Operand] = []
         for left, right in zip(leaves(a, line), leaves(b, line), strict=True):
             if left == right:
@@ -338,10 +350,14 @@ class Lowerer(RareStatements):
     # -- loops --------------------------------------------------------------------------------------------------------
 
     def _do_For(self, node: ast.For) -> None:
+        changed = changed_tables(node) & views_gone_through(node.iter)
+        changed |= grown_names(node) & {one.id for one in ast.walk(node.iter) if isinstance(one, ast.Name)}
+        if changed:
+            raise Declined(f"{min(changed)} is changed while it is gone through", line=node.lineno)
         iterable = self.iterable(node.iter)
         if isinstance(iterable, list):
             if len(iterable) > MAX_UNROLL:
-                raise Declined("a loop over a long tuple", line=node.lineno)
+                raise Declined(f"a loop over a tuple, list or dict of more than {MAX_UNROLL} items", line=node.lineno)
             self._unrolled(node, iterable, 0)
             return
         trips, item = iterable
@@ -388,10 +404,11 @@ class Lowerer(RareStatements):
             self.branch(self.op("not", broke), lambda: self.sequence(node.orelse), lambda: None, line=node.lineno)
 
     def _loop(self, node: ast.For | ast.While, *, trips: Operand | None, bind: Callable[[Ref], None] | None) -> None:
+        self.grow(grown_names(node), node.lineno, rounds=True)
         env = self.frame.env
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
-        assigned, kinds = set(assigned_names(node)), statement_kinds(node)
+        assigned, kinds = set(assigned_names(node) | grown_names(node)), statement_kinds(node)
         if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):
@@ -412,7 +429,7 @@ class Lowerer(RareStatements):
         for name, value in after.items():
             self.frame.env[name] = value
         for name, value in only_inside.items():
-            self.frame.env[name] = Guarded(value, loop.count)
+            self.frame.env[name] = value if isinstance(value, Undefined) else Guarded(value, loop.count)
         broke = self.frame.env.get(BREAK, FALSE)
         for name, value in outer.items():
             if value is None:

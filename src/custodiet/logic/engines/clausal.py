@@ -174,7 +174,7 @@ def _variables(clauses: Sequence[tuple[Literal, ...]]) -> list[int]:
     return list(dict.fromkeys(one for one in terms if isinstance(one, int) and one >= 0))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def _free(formula: Formula) -> frozenset[str]:
     """Names that may be free variables: all terms but those bound inside."""
     kind = type(formula)
@@ -189,7 +189,7 @@ def _free(formula: Formula) -> frozenset[str]:
     return frozenset(chain.from_iterable(_free(one) for one in formula[1:]))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def clauses_of(formula: Formula, sign: bool) -> Clauses:
     """Clauses that can be met (with some Skolem constants and some names of parts) exactly where the formula is true.
 

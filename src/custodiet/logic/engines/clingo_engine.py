@@ -80,7 +80,7 @@ def _read(symbol: Any) -> Atom:
     return Atom(symbol.name[2:], tuple([one.name[2:] for one in symbol.arguments]))
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def program_text(formula: Formula) -> str:
     """A fact or rule in the language of clingo; names get prefixes, so that none is a word of that language.
 

@@ -41,7 +41,7 @@ class Derivation(NamedTuple):
     negatives: tuple[Atom, ...]
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def parse_rule(formula: Formula) -> Rule:
     """The fact or the rule that a formula is.
 
@@ -198,13 +198,14 @@ class Closure:
     def _chain(self, numbers: list[int]) -> None:
         """Apply the rules of one layer until nothing is new: all atoms first, then with each new atom."""
         new: list[Atom] = []
+        using: dict[str, list[tuple[int, int]]] = {}
         for number in numbers:
+            for place, wanted in enumerate(self.program.rules[number].positives):
+                using.setdefault(wanted.predicate, []).append((number, place))
             self._apply(number, None, None, new)
         for atom in new:  # grows while it is read
-            for number in numbers:
-                for place, wanted in enumerate(self.program.rules[number].positives):
-                    if wanted.predicate == atom.predicate:
-                        self._apply(number, place, atom, new)
+            for number, place in using.get(atom.predicate, ()):
+                self._apply(number, place, atom, new)
 
     def _apply(self, number: int, place: int | None, atom: Atom | None, new: list[Atom]) -> None:
         """Every application of a rule, the positive literal at `place` being `atom`."""

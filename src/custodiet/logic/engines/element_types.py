@@ -36,7 +36,8 @@ __all__ = ["MAX_PREDICATES", "Constraint", "Types", "decide_by_types", "types_of
 
 NAME = "element_types"
 MAX_PREDICATES = 14
-_CACHE_BYTES = 4 << 20  # of constraints, and as much again of negations, for each set of predicates
+_CACHE_BYTES = 2 << 20  # of constraints, and as much again of negations, for each set of predicates
+_FORMULA_BYTES = 1200  # of a formula and what a constraint has besides types
 
 
 class Constraint(NamedTuple):
@@ -170,7 +171,7 @@ class Types:
         self._false = Constraint(0)
         self._cache: dict[Formula, Constraint] = {}
         self._negations: dict[Formula, Constraint] = {}
-        self._limit = max(256, _CACHE_BYTES // (num_types // 8 + 28))
+        self._limit = max(256, _CACHE_BYTES // (num_types // 8 + _FORMULA_BYTES))
 
     def constraint(self, formula: Formula, sign: bool = True) -> Constraint:
         """What the formula (or, without `sign`, its negation) demands.
@@ -357,7 +358,7 @@ def _not_monadic(formula: Formula) -> FormulaError:
     )
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _ground_constants(formula: Formula) -> tuple[str, ...] | None:
     """The constants of a formula without quantifiers, as far as two; None if it has quantifiers."""
     kind = type(formula)
@@ -374,30 +375,30 @@ def _ground_constants(formula: Formula) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def _names(formula: Formula) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Predicates and constants."""
     constants: dict[str, None] = {}
-
-    def walk(one: Formula, variable: str) -> None:
-        if isinstance(one, Atom):
-            constants.update((term, None) for term in one.args if term != variable)
-        else:
-            inner = one.variable if isinstance(one, (ForAll, Exists)) else variable
-            for part in operands(one):
-                walk(part, inner)
-
-    walk(formula, "")
+    _gather(formula, "", constants)
     return tuple(predicates_of(formula)), tuple(constants)
 
 
-@lru_cache(maxsize=16)
+def _gather(formula: Formula, variable: str, constants: dict[str, None]) -> None:
+    if isinstance(formula, Atom):
+        constants.update((term, None) for term in formula.args if term != variable)
+    else:
+        inner = formula.variable if isinstance(formula, (ForAll, Exists)) else variable
+        for part in operands(formula):
+            _gather(part, inner, constants)
+
+
+@lru_cache(maxsize=8)
 def _types_over(predicates: tuple[str, ...]) -> Types:
     return Types(predicates)
 
 
 def types_of(formulas: Iterable[Formula]) -> Types:
-    """The types over the predicates of the formulas, in the order of their names; the latest 16 are kept."""
+    """The types over the predicates of the formulas, in the order of their names; the latest 8 are kept."""
     return _types_over(tuple(sorted({name for one in formulas for name in _names(one)[0]})))
 
 

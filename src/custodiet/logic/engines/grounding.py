@@ -140,15 +140,20 @@ class GroundProblem(Problem):
         """Tell the solver the clauses, for every value of their variables, unless the selector is switched off."""
         for name, sorts in form.names:
             self._add_predicate(name, sorts)  # under the same name as another formula's: only the latest is referred to
-        add = self._solver.add_clause
+        add, bases, places = self._solver.add_clause, self._bases, self._places
         for sorts, literals in form.clauses:
             if not sorts:
-                numbers = []
+                numbers = [selector] if selector else []
                 for sign, predicate, terms in literals:
-                    number = self._address(predicate, terms, (), skolems)[0]
+                    if len(terms) == 1:  # the usual case, without detours
+                        term = terms[0]
+                        place = places[term] if isinstance(term, str) else skolems[-1 - term][0]
+                        number = bases[predicate][0] + place
+                        if self._has_equality:
+                            self._mentioned.add(number)
+                    else:
+                        number = self._address(predicate, terms, (), skolems)[0]
                     numbers.append(number if sign else -number)
-                if selector:
-                    numbers.append(selector)
                 add(numbers or [-1])
                 continue
             sizes = [self._sizes[sort] for sort in sorts]
@@ -193,6 +198,9 @@ class GroundProblem(Problem):
     def _column(self, literal: Literal, sorts: tuple[str, ...], sizes: list[int], skolems: _Named) -> Sequence[int]:
         """The literal in every case of the variables, the last one changing fastest."""
         sign, predicate, terms = literal
+        if terms == (0,) and len(sizes) == 1 and not self._has_equality:  # the usual case
+            base = self._bases[predicate][0]
+            return range(base, base + sizes[0]) if sign else range(-base, -base - sizes[0], -1)
         base, steps, table = self._address(predicate, terms, sorts, skolems)
         if len(sizes) == 1 and steps[0] and not self._has_equality:
             step, size = steps[0], sizes[0]

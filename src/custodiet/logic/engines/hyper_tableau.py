@@ -128,7 +128,7 @@ def _terms(clauses: Sequence[Literals]) -> Iterator[Term]:
     return (term for clause in clauses for _, _, terms in clause for term in terms)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def _rules_of(formula: Formula, sign: bool) -> _Rules:
     reader = _Reader()
     clauses = reader.read(formula, sign, {})

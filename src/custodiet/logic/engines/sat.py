@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from custodiet.errors import FormulaError, UsageError
 from custodiet.logic.engines.optional import load
+from custodiet.logic.engines.supports import Supports, all_supports_by
 from custodiet.logic.formulas import And, Atom, Falsum, Formula, Iff, Implies, Not, Or
 from custodiet.logic.notation import format_formula
 from custodiet.logic.semantics import Decision, Model, label_of
@@ -146,7 +147,7 @@ def _merged(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...] | 
     return left
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def clause_form(formula: Formula) -> ClauseForm:
     """Clauses that hold, with some choice for the names, exactly where the formula does.
 
@@ -158,7 +159,7 @@ def clause_form(formula: Formula) -> ClauseForm:
     return _form(encoder, clauses, 0)
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 13)
 def literal_form(formula: Formula) -> ClauseForm:
     """Clauses that some choice for the names satisfies whatever the atoms are, the literal being true where the formula is.
 
@@ -229,12 +230,12 @@ class Problem(ABC):
         used = set(self._solver.get_core() or ())
         return tuple([i for i, selector in enumerate(self._selectors) if selector in used])
 
-    def minimal_support(self, goal: Formula) -> tuple[int, ...] | None:
+    def minimal_support(self, goal: Formula, subset: Iterable[int] | None = None) -> tuple[int, ...] | None:
         """Premises that entail the goal and none of which can be left out; None if the premises do not entail it.
 
-        From the solver's core, leaving out one premise at a time, last ones first.
+        From the solver's core, leaving out one premise at a time, last ones first. With a subset: among these.
         """
-        found = self.core(goal)
+        found = self.core(goal, subset)
         if found is None:
             return None
         kept = list(found)
@@ -243,6 +244,17 @@ class Problem(ABC):
                 smaller = self.core(goal, [other for other in kept if other != one])
                 kept = kept if smaller is None else list(smaller)
         return tuple(kept)
+
+    def all_supports(self, goal: Formula, *, budget: int = 500) -> Supports:
+        """Every minimal set of premises that entails the goal; see `supports.all_supports_by`."""
+        if not self.entails(goal):
+            return Supports((), True, ())
+        return all_supports_by(
+            lambda numbers: self.minimal_support(goal, numbers),
+            self.necessary(goal),
+            len(self._selectors),
+            budget=budget,
+        )
 
     def necessary(self, goal: Formula) -> tuple[int, ...]:
         """Premises without which the others do not entail the goal: those that every support has.

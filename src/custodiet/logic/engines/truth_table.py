@@ -7,11 +7,11 @@ support, a model) is a handful of bitwise operations on columns, each tens of na
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from custodiet.errors import FormulaError
 from custodiet.logic.bits import truth_patterns
+from custodiet.logic.engines.supports import Supports
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -21,14 +21,12 @@ from custodiet.logic.formulas import (
     Implies,
     Not,
     Or,
-    subformulas,
 )
 from custodiet.logic.notation import format_formula
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model
 
 __all__ = [
     "MAX_ATOMS",
-    "Supports",
     "Table",
     "all_supports",
     "column",
@@ -43,7 +41,8 @@ __all__ = [
 
 NAME = "truth_table"
 MAX_ATOMS = 16
-_CACHE_BYTES = 8 << 20  # of columns, for each table
+_CACHE_BYTES = 4 << 20  # of columns and the formulas that they are of, for each table
+_FORMULA_BYTES = 600
 
 
 class Table:
@@ -73,7 +72,7 @@ class Table:
         if len(self._patterns) != len(self.atoms):
             raise FormulaError("an atom stands twice in a truth table", got=[format_formula(one) for one in atoms])
         self._cache: dict[Formula, int] = {}
-        self._limit = max(256, _CACHE_BYTES // (self.num_rows // 8 + 28))
+        self._limit = max(256, _CACHE_BYTES // (self.num_rows // 8 + _FORMULA_BYTES))
 
     def column(self, formula: Formula) -> int:
         """The rows where the formula is true.
@@ -116,31 +115,50 @@ class Table:
             return self.full ^ self._compute(formula[1]) ^ self._compute(formula[2])
         if kind is Falsum:
             return 0
-        raise FormulaError(
-            f"a truth table has no column for {format_formula(formula)}",
-            expected="a propositional formula over "
-            + (", ".join(format_formula(one) for one in self.atoms) or "false"),
-        )
+        raise _no_column(formula, self.atoms)
 
     def model(self, row: int) -> Model:
         """The assignment that a row of the table is."""
         return Model({}, {}, frozenset([atom for i, atom in enumerate(self.atoms) if row >> i & 1]))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _table(atoms: tuple[Atom, ...]) -> Table:
     return Table(atoms)
 
 
 def table_of(formulas: Iterable[Formula]) -> Table:
-    """The table over the atoms of the formulas, in the order of their names; the latest 16 tables are kept."""
-    atoms = sorted({atom for one in formulas for atom in _atoms(one)})
-    return _table(tuple(atoms))
+    """The table over the atoms of the formulas, in the order of their names; the latest 8 tables are kept."""
+    atoms = sorted(frozenset().union(*map(_atoms, formulas)))
+    return _table(tuple(atoms))  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=1 << 14)
-def _atoms(formula: Formula) -> tuple[Atom, ...]:
-    return tuple([one for one in subformulas(formula) if isinstance(one, Atom)])
+@lru_cache(maxsize=1 << 13)
+def _atoms(formula: Formula) -> frozenset[Formula]:
+    found: set[Formula] = set()
+    _gather(formula, found)
+    return frozenset(found)
+
+
+def _gather(formula: Formula, found: set[Formula]) -> None:
+    kind = type(formula)
+    if kind is Atom:
+        found.add(formula)
+    elif kind is And or kind is Or:
+        for part in formula[1]:
+            _gather(part, found)
+    elif kind is Not or kind is Implies or kind is Iff:
+        for part in formula[1:]:
+            _gather(part, found)
+    elif kind is not Falsum:
+        raise _no_column(formula, ())
+
+
+def _no_column(formula: Formula, atoms: Sequence[Formula]) -> FormulaError:
+    return FormulaError(
+        f"a truth table has no column for {format_formula(formula)}",
+        expected="a propositional formula" + (f" over {', '.join(map(format_formula, atoms))}" if atoms else ""),
+    )
 
 
 def column(formula: Formula, atoms: Sequence[Atom]) -> int:
@@ -202,21 +220,6 @@ def minimal_support(columns: Sequence[int], goal: int, full: int) -> tuple[int, 
             kept.append(i)
             right &= columns[i]
     return tuple(kept[::-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Supports:
-    """Minimal sets of premises that entail a goal.
-
-    Args:
-        sets: each as 0-based numbers of premises in ascending order; shortest first, then by number.
-        complete: whether these are all; False if the search met its budget.
-        necessary: the premises that stand in every support, found by leaving out one at a time (also if incomplete).
-    """
-
-    sets: tuple[tuple[int, ...], ...]
-    complete: bool
-    necessary: tuple[int, ...]
 
 
 def all_supports(columns: Sequence[int], goal: int, full: int, *, budget: int = 2000) -> Supports:

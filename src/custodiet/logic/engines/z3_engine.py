@@ -141,7 +141,7 @@ def _declarations(signature: Signature) -> str:
     return "".join([*sorts, *constants, *predicates])
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 13)
 def _smt(formula: Formula) -> str:
     """The formula in SMT-LIB."""
     if isinstance(formula, Atom):

@@ -67,6 +67,13 @@ class Case:
     num_negations: int
 
     @property
+    def opposite(self) -> Formula:
+        """What holds exactly where the goal does not."""
+        if self.negated:
+            return self.problem.goal
+        return complement(self.goal) if self.problem.opposite is None else self.problem.opposite
+
+    @property
     def support(self) -> tuple[int, ...]:
         """0-based places of the premises in every support."""
         return self.problem.versions[self.version].support
@@ -110,29 +117,31 @@ def cases_of(draws: Draws, problem: Problem) -> list[Case]:
     Raises:
         CustodietError: the kernel rejects a proof or does not find a rule where it is named; a defect.
     """
-    proofs = [_checked_proof(problem, version) for version in range(3)]
+    turned = complement(problem.goal) if problem.opposite is None else problem.opposite
     coloring = Coloring(problem.premises, problem.goal)
     common = sum([_num_negations(one) for one in problem.premises]) - _num_negations(problem.versions[0].switch)
     cases = []
     for version, told in enumerate(problem.versions):
         premises = problem.premises_of(version)
+        proof = _checked_proof(problem, premises, problem.goal, told.lines, told.label)
         for negated in (False, True):
-            goal = complement(problem.goal) if negated else problem.goal
-            label = _FLIPPED[told.label] if negated else told.label
+            goal, label = (turned, _FLIPPED[told.label]) if negated else (problem.goal, told.label)
+            if negated and told.opposite_lines is not None:
+                proof = _checked_proof(problem, premises, goal, told.opposite_lines, label)
             num = common + _num_negations(told.switch) + _num_negations(goal)
-            cases.append(Case(problem, version, negated, premises, goal, label, proofs[version], coloring, num))
+            cases.append(Case(problem, version, negated, premises, goal, label, proof, coloring, num))
     draws.shuffle(cases)
     return cases
 
 
-def _checked_proof(problem: Problem, version: int) -> tuple[Step, ...]:
-    lines = problem.versions[version].lines
+def _checked_proof(
+    problem: Problem, premises: list[Formula], goal: Formula, lines: Sequence[Line], label: str
+) -> tuple[Step, ...]:
     if not lines:
         return ()
-    premises = problem.premises_of(version)
     proof = numbered_proof(lines, premises)
-    verdict = check_proof(proof, premises, problem.goal, logic=problem.logic)
-    if verdict.problems or verdict.conclusion != problem.versions[version].label:
+    verdict = check_proof(proof, premises, goal, logic=problem.logic)
+    if verdict.problems or verdict.conclusion != label:
         told = verdict.problems[0].message if verdict.problems else f"it proves {verdict.conclusion}"
         raise CustodietError(
             f"the kernel rejects a proof: {told}\n{format_proof(proof)}", hint="This is a defect; please report it."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
+from custodiet.logic.engines.decide import decide_by_tableau_or_z3
 from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
 from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
@@ -17,7 +18,7 @@ from custodiet.logic.generate.distractors import Witnesses, draw_distractors
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, Decision, Model, evaluate, label_of
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model, evaluate, label_of
 
 __all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
 
@@ -36,6 +37,7 @@ class Version:
         support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
         models: for `unknown` one where the goal is true and one where it is false.
         depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+        opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
     """
 
     switch: Formula
@@ -44,6 +46,7 @@ class Version:
     support: tuple[int, ...]
     models: tuple[Model, Model] | None
     depth: int | None
+    opposite_lines: list[Line] | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Problem:
         frame: the premises that belong to the chains, live or dead.
         predicates: predicate -> sorts of its arguments.
         constants: constant -> sort, those of proofs included.
+        opposite: what is asked where the goal is turned around; its complement if there is nothing better.
         engines: names of those that agreed on every label.
     """
 
@@ -78,6 +82,7 @@ class Problem:
     frame: frozenset[Formula]
     predicates: dict[str, tuple[str, ...]]
     constants: dict[str, str] = field(default_factory=dict)
+    opposite: Formula | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -251,29 +256,26 @@ def _witness_rows(draws: Draws, frame: Frame, atoms: list[Atom]) -> list[int] | 
 
 
 def _witness_models(frame: Frame) -> list[Model] | None:
+    num = len(frame.premises)
+    places = {one: place for place, one in enumerate([*frame.premises, *frame.switch])}
     models: list[Model] = []
-    for version, wanted in ((0, frame.goal), (1, complement(frame.goal))):
-        premises = [*frame.premises, frame.switch[version]]
-        with SatProblem(premises, selectable=True) as problem:
-            if problem.decide(wanted).label != ENTAILED:
+    with SatProblem([*frame.premises, *frame.switch], selectable=True) as problem:
+        for version, wanted in ((0, frame.goal), (1, complement(frame.goal))):
+            everything = [*range(num), num + version]
+            whole = problem.decide(wanted, everything)
+            if whole.label != ENTAILED or whole.with_goal is None:
                 return None
-        support = _support_of(frame.lines[version], set(premises))
-        with SatProblem(premises) as problem:
-            whole = problem.decide(wanted).with_goal
-            if whole is None:
-                return None
-            models.append(whole)
-        for left_out in support:
-            with SatProblem([one for one in premises if one is not left_out]) as problem:
-                model = problem.decide(wanted).without_goal
-            if model is None:
-                return None
-            models.append(model)
-    with SatProblem([*frame.premises, frame.switch[2]]) as problem:
-        found = problem.decide(frame.goal)
-    if found.label != UNKNOWN or found.with_goal is None or found.without_goal is None:
+            models.append(whole.with_goal)
+            for needed in _support_of(frame.lines[version], {*frame.premises, frame.switch[version]}):
+                spared = [one for one in everything if one != places[needed]]
+                model = problem.decide(wanted, spared).without_goal
+                if model is None:
+                    return None
+                models.append(model)
+        neither = problem.decide(frame.goal, [*range(num), num + 2])
+    if neither.label != UNKNOWN or neither.with_goal is None or neither.without_goal is None:
         return None
-    return [*models, found.with_goal, found.without_goal]
+    return [*models, neither.with_goal, neither.without_goal]
 
 
 def _prove(
@@ -295,9 +297,11 @@ def _prove(
         decisions = _decide_by_sat(common, frame, "minisat22")
         second = [one.label for one in decisions]
         engines = ("truth_table", "minisat22")
-        if first is None:  # too many atoms
-            first = [one.label for one in _decide_by_sat(common, frame, "cadical153")]
-            engines = ("cadical153", "minisat22")
+        if (
+            first is None
+        ):  # too many atoms: a proof that the kernel accepts (`items.cases_of`), or models that are models
+            first, engines = second, ("kernel", "minisat22")
+            _check_models(decisions[2], [*common, frame.switch[2]], frame.goal)
         if first != second:
             raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
         if first != labels:
@@ -348,6 +352,13 @@ def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Dec
         return _decisions(problem, len(common), frame.goal)
 
 
+def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:
+    """Make sure that the models of what is unknown are models, by the definition of truth."""
+    for model, value in zip(_models_of(decision) or (), (True, False), strict=False):
+        if evaluate(model, goal) is not value or not all(evaluate(model, one) for one in premises):
+            raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+
+
 def _models_of(decision: Decision) -> tuple[Model, Model] | None:
     """The two models of what is unknown."""
     if decision.with_goal is None or decision.without_goal is None:
@@ -358,8 +369,7 @@ def _models_of(decision: Decision) -> tuple[Model, Model] | None:
 def certify_problem(problem: Problem) -> bool:
     """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
 
-    The second engine is that of element types for monadic problems of few enough predicates. Otherwise it is the kernel,
-    which has yet to accept the proofs (`items.cases_of`), and, where nothing follows, evaluation of the two models.
+    The second engine is that of element types for monadic problems of few enough predicates, otherwise a hyper tableau.
 
     Returns:
         Whether every label is what the propositional problem promised.
@@ -376,26 +386,40 @@ def certify_problem(problem: Problem) -> bool:
     with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
         decisions = _decisions(ground, len(common), problem.goal)
     labels = [one.label for one in decisions]
-    types = None
     if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
-        types = types_of([*common, *switches, problem.goal])
-        demands = types.combined([types.constraint(one) for one in common])
-        if demands is None:
-            return False
-        goal = (types.constraint(problem.goal), types.constraint(problem.goal, False))
-        second = [
-            label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in goal])
-            for switch in switches
-        ]
-        if second != labels:
-            raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+        second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
+    else:
+        second, engine = _labels_by_tableau(common, switches, problem.goal, signature)
+    if second != labels:
+        raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
     if labels != [version.label for version in problem.versions]:
         return False
     for version, decision in zip(problem.versions, decisions, strict=True):
         version.models = _models_of(decision)
-        for model, value in zip(version.models or (), (True, False), strict=False):
-            told = [*common, version.switch]
-            if evaluate(model, problem.goal) is not value or not all(evaluate(model, one) for one in told):
-                raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
-    problem.engines = ("grounding + minisat22", "element_types" if types is not None else "kernel or evaluated models")
+        _check_models(decision, [*common, version.switch], problem.goal)
+    problem.engines = (decisions[0].engines[0], engine)
     return True
+
+
+def _labels_by_tableau(
+    common: list[Formula], switches: Sequence[Formula], goal: Formula, signature: Signature | None
+) -> tuple[list[str], str]:
+    """The label of each version by a hyper tableau, or by z3 where that would take long; and the engines' names."""
+    found: list[Decision] = []
+    for switch in switches:
+        found.append(decide_by_tableau_or_z3([*common, switch], goal, models=False, signature=signature))
+    names = dict.fromkeys([one.engines[0] for one in found])
+    return [one.label for one in found], " and ".join(names)
+
+
+def _labels_by_types(common: list[Formula], switches: list[Formula], goal: Formula) -> list[str]:
+    """The label of each version by element types."""
+    types = types_of([*common, *switches, goal])
+    demands = types.combined([types.constraint(one) for one in common])
+    if demands is None:
+        return [INCONSISTENT] * 3
+    asked = (types.constraint(goal), types.constraint(goal, False))
+    return [
+        label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in asked])
+        for switch in switches
+    ]

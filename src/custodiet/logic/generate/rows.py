@@ -121,7 +121,7 @@ class _Fragments:
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
         self._sentences: dict[Formula, str] = {}
-        self._proofs: dict[int, str] = {}
+        self._proofs: dict[tuple[Step, ...], str] = {}
 
     def plain(self, formula: Formula) -> dict[str, str]:
         return {"formula": format_formula(formula), "text": self._wording.sentence(formula)}
@@ -133,7 +133,7 @@ class _Fragments:
         return found
 
     def proof(self, case: Case) -> str:
-        found = self._proofs.get(case.version)
+        found = self._proofs.get(case.proof)
         if found is None:
             places = {one: place for place, one in enumerate(case.premises, start=1)}
             lines = []
@@ -142,7 +142,7 @@ class _Fragments:
                 if step.rule == "premise":
                     line["premise"] = places[step.formula]
                 lines.append(line)
-            found = self._proofs[case.version] = json.dumps(lines, ensure_ascii=False)
+            found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
         return found
 
 

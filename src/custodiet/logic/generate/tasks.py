@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from custodiet.logic.engines.decide import certify
+from custodiet.logic.english.prompts import NOTES
 from custodiet.logic.formulas import Atom, Formula, Iff, Implies, atoms_of, complement, is_literal
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.items import LABELS, Case, Wording
@@ -39,12 +40,22 @@ def _listed(premises: Sequence[Formula], wording: Wording) -> str:
     return "\n".join([f"{place}. {say(one)}" for place, one in enumerate(premises, start=1)])
 
 
+def _read_so(case: Case, wording: Wording) -> str:
+    """What a reader must be told to have the same logic in mind."""
+    if wording.language == "logic":
+        return "~ is not, & is and, | is or (maybe both), -> is if ... then, <-> is if and only if."
+    told = [NOTES["inclusive or"][2], NOTES["only the premises"][0]]
+    if case.problem.constants:
+        told.append(NOTES["names may coincide"][0])
+    return " ".join(told)
+
+
 def _entailment(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
     rows = []
     for case in cases:
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
-            "Is the conclusion entailed by the premises, contradicted by them, or unknown? "
+            f"{_read_so(case, wording)} Is the conclusion entailed by the premises, contradicted by them, or unknown? "
             "Answer with one word: entailed, contradicted or unknown."
         )
         rows.append({"prompt": prompt, "answer": case.label, "choices": list(LABELS), "case": case})
@@ -56,6 +67,7 @@ def _premise_selection(draws: Draws, cases: list[Case], wording: Wording) -> lis
     for case in cases:
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
+            f"{_read_so(case, wording)} "
             "Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
             "order, separated by commas, or with `none` if the premises do neither."
         )
@@ -83,6 +95,7 @@ def _proof_completion(draws: Draws, cases: list[Case], wording: Wording) -> list
         for hidden in sorted(draws.sample(open_lines, 3)):
             prompt = (
                 f"Premises:\n{_listed(case.premises, wording)}\n\nProof:\n{_proof_text(case.proof, wording, hidden)}\n\n"
+                f"{_read_so(case, wording)} "
                 f"What does line {hidden} say? Answer with the sentence alone."
             )
             answer = wording.sentence(case.proof[hidden - 1].formula)
@@ -105,6 +118,7 @@ def _bad_step(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | 
         for proof in shown:
             prompt = (
                 f"Premises:\n{_listed(case.premises, wording)}\n\nProof:\n{_proof_text(proof, wording)}\n\n"
+                f"{_read_so(case, wording)} "
                 "Which line does not follow from the lines that it cites? Answer with the number of the first such line, "
                 "or with `none`."
             )
@@ -167,7 +181,7 @@ def _with_predicate(formula: Formula, old: str, new: str) -> Formula:
 def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | None:
     rows = []
     for case in _proved(cases):
-        wanted = case.goal if case.label == ENTAILED else complement(case.goal)
+        wanted = case.goal if case.label == ENTAILED else case.opposite
         support = list(case.support)
         if len(support) < 3 or len(case.premises) < 4:
             return None
@@ -185,6 +199,7 @@ def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[
             )
             prompt = (
                 f"Premises:\n{_listed(left, wording)}\n\nConclusion: {wording.sentence(wanted)}\n\n"
+                f"{_read_so(case, wording)} "
                 f"The conclusion does not follow. Which of these, added to the premises, makes it follow?\n{listed}\n\n"
                 f"Answer with one letter."
             )
@@ -214,11 +229,11 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     first, second = by_key[0, False], by_key[1, False]
     sets: list[tuple[Case, list[Formula], list[int] | None]] = []
     for case, refuted in ((first, True), (second, False)):
-        extra = complement(case.goal) if refuted else case.goal
+        extra = case.opposite if refuted else case.goal
         sets.append((case, [*case.premises, extra], sorted([*case.support, len(case.premises)])))
-        sets.append((case, [*case.premises, case.goal if refuted else complement(case.goal)], None))
+        sets.append((case, [*case.premises, case.goal if refuted else case.opposite], None))
     third = by_key[2, False]
-    sets.append((third, [*third.premises, draws.pick([third.goal, complement(third.goal)])], None))
+    sets.append((third, [*third.premises, draws.pick([third.goal, third.opposite])], None))
     both = [*first.premises, second.problem.versions[1].switch]
     moved = {second.problem.switch_at: len(first.premises)}  # the other switch stands at the end
     clash = sorted({*first.support, *[moved.get(place, place) for place in second.support]})
@@ -232,7 +247,8 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
         if numbers is not None and not _is_minimal_clash(case, [shown[one - 1] for one in numbers]):
             return None
         prompt = (
-            f"Statements:\n{_listed(shown, wording)}\n\nCan all of these be true together? Answer `consistent`, or give "
+            f"Statements:\n{_listed(shown, wording)}\n\n{_read_so(case, wording)} "
+            "Can all of these be true together? Answer `consistent`, or give "
             "the numbers of a smallest set of statements that cannot: none of them can be left out. Separate them by commas."
         )
         answer = "consistent" if numbers is None else ", ".join(map(str, numbers))
@@ -261,6 +277,7 @@ def _counter_model(draws: Draws, cases: list[Case], wording: Wording) -> list[Ro
             raise AssertionError("an engine gave a model that is none")
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
+            f"{_read_so(case, wording)} "
             "Describe a situation in which every premise is true and the conclusion is false, by listing the atomic "
             "statements that are true in it (all others are false), or answer `none` if there is none."
         )
