@@ -199,15 +199,14 @@ def _draft(
     draft = _first_rule(draws, symbols, logic, fallacy)
     if contradictory:
         draft.premises.append(opposite_of(draft.conclusions[0]))
-    for _ in range(4 * length):
+    stated = set(map(unordered, [*draft.premises, *draft.conclusions]))
+    if len(stated) < len(draft.premises) + len(draft.conclusions):
+        return None
+    for _ in range(8 * length):
         if len(draft.steps) + fallacy == length:
-            break
-        _extend(draws, symbols, draft, logic)
-    else:
-        if len(draft.steps) + fallacy < length:
-            return None
-    made = [*draft.premises, *[one.formula for one in draft.steps], *draft.conclusions[1:]]
-    return draft if len(set(map(unordered, made))) == len(made) else None
+            return draft
+        _extend(draws, symbols, draft, stated, logic)
+    return draft if len(draft.steps) + fallacy == length else None
 
 
 def _first_rule(draws: Draws, symbols: _Symbols, logic: str, fallacy: bool) -> _Draft:
@@ -245,8 +244,8 @@ def _about_all(literal: Formula) -> Formula:
     return Atom(literal[1], (VARIABLE,))
 
 
-def _extend(draws: Draws, symbols: _Symbols, draft: _Draft, logic: str) -> None:
-    """Put the premises of a rule in place of a premise that it concludes."""
+def _extend(draws: Draws, symbols: _Symbols, draft: _Draft, stated: set[Formula], logic: str) -> None:
+    """Put the premises of a rule in place of a premise that it concludes; nothing is done if something is said twice."""
     premise = draws.pick(draft.premises)
     candidates = backward(premise, ("a1", "a2") if logic != "propositional" else ())
     if logic == "propositional":
@@ -254,22 +253,26 @@ def _extend(draws: Draws, symbols: _Symbols, draft: _Draft, logic: str) -> None:
     if not candidates:
         return
     chosen = draws.pick(candidates)
+    before = symbols.num_propositions, symbols.num_predicates
     if isinstance(chosen[0], Entry):
         entry, binding = chosen
         terms = {one[2] for one in atoms_of(premise)}
         about = VARIABLE if entry.mode else next(iter(terms), ("",))[0] if () not in terms else ""
         if about and not entry.mode and draws.chance(0.3):
             about = ""
-        before = symbols.num_propositions, symbols.num_predicates
         try:
             premises, _ = instance(entry, binding, lambda: symbols.literal(about, 0.2))
         except _FullError:  # another rule may need fewer
-            symbols.num_propositions, symbols.num_predicates = before
-            return
+            premises = [premise]
         step = Inference(premise, entry.name, tuple(premises))
     else:
         premises = [chosen[1]]
         step = Inference(premise, chosen[0], (chosen[1],))
+    new = set(map(unordered, premises))
+    if len(new) < len(premises) or not stated.isdisjoint(new):
+        symbols.num_propositions, symbols.num_predicates = before
+        return
+    stated |= new
     draft.premises.remove(premise)
     draft.premises += premises
     draft.steps.insert(0, step)
@@ -290,14 +293,15 @@ def opposite_of(formula: Formula) -> Formula:
 def _proved(draws: Draws, symbols: _Symbols, draft: _Draft, contradictory: bool) -> InferenceProblem | None:
     premises = draft.premises
     draws.shuffle(premises)
-    first = Prover(premises, draft.conclusions)
+    derived = [*draft.conclusions, *[one.formula for one in draft.steps]]
+    first = Prover(premises, derived)
     if first.consistent() is contradictory:
         return None
     everything = tuple(range(len(premises)))
     if draft.conclusions and not contradictory and any(first.needed(one) != everything for one in draft.conclusions):
         return None
     pool = _pool(draws, symbols, draft)
-    prover = Prover(premises, [*draft.conclusions, *pool])
+    prover = Prover(premises, [*derived, *pool])
     if contradictory:
         targets = _contradictory_targets(draft, pool)
     else:
