@@ -19,9 +19,11 @@ from custodiet.autodiff.pytree import flatten
 from custodiet.autodiff.rules.core import primal_of
 from custodiet.errors import DifferentiationError
 
-__all__ = ["MODES", "Explanation", "State", "explain_call", "run_value_and_grad", "scalar_result"]
+__all__ = ["COMPILER_ERRORS", "MODES", "Explanation", "State", "explain_call", "run_value_and_grad", "scalar_result"]
 
 MODES = ("auto", "compile", "trace")
+COMPILER_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""what a defect of the compiler may raise: the program is then for the tape"""
 HOT_AFTER_S = 0.2
 """a first call that is still on the tape then is compiled meanwhile"""
 
@@ -176,7 +178,7 @@ def _compiled(
         return compile_gradient(f, args, places, has_aux=has_aux)
     except Declined as declined:
         return declined
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except COMPILER_ERRORS as error:
         return Declined(f"the compiler failed ({type(error).__name__}: {error}); please report the program")
 
 
@@ -219,7 +221,7 @@ def _call_checked(
     if entered & ~entry.verified or not entry.verified_once:
         plain = value[0] if has_aux else value
         scalar_result(plain, f)
-        if verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified)):
+        if verify_gradient(f, before, args, places, has_aux, value, gradients, entry.where(entered & ~entry.verified)):
             entry.verified |= entered
             entry.verified_once = True
     return value, gradients

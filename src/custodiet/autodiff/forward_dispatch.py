@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections import OrderedDict
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 from custodiet.autodiff.compiler.entry import Trapped, read_program, signature_of
 from custodiet.autodiff.compiler.forward_entry import CompiledTangent, compile_tangent
 from custodiet.autodiff.compiler.frontend import Declined
+from custodiet.autodiff.compiler.verify import copied
 from custodiet.autodiff.compiler.verify_forward import verify_tangent
 from custodiet.autodiff.core import traced
-from custodiet.autodiff.dispatch import State
+from custodiet.autodiff.dispatch import COMPILER_ERRORS, State
 from custodiet.autodiff.pytree import flatten
 from custodiet.errors import DifferentiationError
 
@@ -113,6 +113,8 @@ def _compiled(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
         return compile_tangent(f, args, places)
     except Declined as declined:
         return declined
+    except COMPILER_ERRORS as error:
+        return Declined(f"the compiler failed ({type(error).__name__}: {error}); please report the program")
 
 
 def _checked(
@@ -120,15 +122,16 @@ def _checked(
     seeds: NDArray[np.float64] | None, write_back: bool,
 ) -> Forward:  # fmt: skip
     unknown = write_back and entry.writes and entry.verified != entry.all_blocks
-    before = copy.deepcopy(args) if unknown else args
+    before = copied(args) if unknown else args
     values, changes, entered = entry(args, seeds, write_back=write_back, with_values=not entry.only_changes)
     fresh = entered & ~entry.verified
     if fresh or not entry.verified_once:
         if entry.only_changes:
             values, _, _ = entry(args, seeds)
-        verify_tangent(f, entry, before, places, seeds, values, changes, entry.where(fresh))
-        entry.verified |= entered
-        entry.verified_once = True
+        after = args if write_back else None
+        if verify_tangent(f, entry, before, after, places, seeds, values, changes, entry.where(fresh)):
+            entry.verified |= entered
+            entry.verified_once = True
     return Forward(entry, values, changes)
 
 
@@ -136,11 +139,11 @@ def runs_long(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
     """Whether CPython alone needs so long that the first call is compiled; what cannot be compiled is not run."""
     try:
         read_program(f, args, places)
-    except Declined:
+    except (Declined, *COMPILER_ERRORS):
         return False
     begun = time.perf_counter()
     try:
-        f(*copy.deepcopy(args))
+        f(*copied(args))
     except Exception:  # the interpreted path raises it again, with its own message
         return False
     return time.perf_counter() - begun > LONG_S

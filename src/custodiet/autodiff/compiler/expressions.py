@@ -70,7 +70,8 @@ class Expressions(Indexing):
         self.sites: dict[str, str] = {}
         self.snapshot_sites: frozenset[str] = frozenset()
         self.product_sites: set[str] = set()
-        self.view_sites: dict[str, int] = {}
+        self.own_params: set[str] = set()
+        self.view_copies: list[tuple[str, str, int]] = []
         self.new_products: set[str] = set()
         """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}

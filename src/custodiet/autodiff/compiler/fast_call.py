@@ -18,8 +18,10 @@ import numpy as np
 from custodiet.autodiff.compiler.ir import Arr, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS
 
-__all__ = ["make_fast_call"]
+__all__ = ["CONTIGUOUS_ALIGNED", "make_fast_call"]
 
+CONTIGUOUS_ALIGNED = 0x101
+"""flags of an array that native code can read in place"""
 TYPE_NAMES = {"f": "float", "i": "int", "b": "bool"}
 
 
@@ -94,7 +96,7 @@ def _arguments(compiled: Any, args: Sequence[Any]) -> tuple[list[str], list[str]
             continue
         kind = "F8" if ref.type.dtype == "f" else "I8"
         checks.append(f"type({name}) is ndarray and {name}.dtype is {kind} and {name}.ndim == {ref.type.ndim}")
-        checks.append(f"{name}.flags.c_contiguous")
+        checks.append(f"{name}.flags.num & {CONTIGUOUS_ALIGNED} == {CONTIGUOUS_ALIGNED}")
         for axis, size in enumerate(one.shape):
             checks.append(f"{name}.shape[{axis}] {'==' if size == 1 else '!='} 1")
         has = compiled.plan.has_shadow[place]

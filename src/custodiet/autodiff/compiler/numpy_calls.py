@@ -281,7 +281,9 @@ def _diag(self: Any, node: ast.Call) -> Any:
         raise Declined("diag with options", line=node.lineno)
     if len(array.dims) == 2:
         size = self.op("imin", *array.dims)
-        return Lazy([size], "f", lambda index: array.element((index[0], index[0])), cheap=True)
+        return Lazy(
+            [size], array.dtype, lambda index: array.element((index[0], index[0])), cheap=True, view_of=array.view_of
+        )
     size = array.dims[0]
     dst = self.new_array("diagonal", [size, size], "f", node.lineno)
     self.nest(
