@@ -436,3 +436,18 @@ def test_lists_and_dicts_that_are_changed_hold_plain_numbers():
                 assert call(1.5, xs, table)[0] == pytest.approx(6.75)
                 assert xs == [2.25, 2.0, 1.5] and table == {"k": 4.5}
                 assert {type(one) for one in (*xs, *table.values())} == {float}
+
+
+def test_a_bool_as_an_index():
+    """To NumPy it is a mask, which adds an axis; to a list it is 0 or 1. It was an int to the compiler."""
+
+    def of_an_array(x, n):
+        a = np.array([x, x * x, 3.0])
+        return a[n > 1].sum() * a[0]
+
+    def of_a_list(x, n):
+        return [x, x * x][n > 1] * x
+
+    for n in (0, 2):
+        agree(of_an_array, 0.7, n, argnums=(0,), native=None, differences=True, warm=[(0.7, 2)])
+        agree(of_a_list, 0.7, n, argnums=(0,), native=None, differences=True)

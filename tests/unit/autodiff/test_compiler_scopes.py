@@ -298,3 +298,18 @@ def test_function_redefined_between_calls(tmp_path, monkeypatch):
     exec(compile(file.read_text(), str(file), "exec"), fresh.__dict__)
     sys.dont_write_bytecode = before
     assert grad(fresh.f, mode="compile")(3.0) == pytest.approx(27.0)
+
+
+def test_default_arguments_are_evaluated_where_the_function_is_defined():
+    """An array in a default was read when the function was called."""
+
+    def f(a):
+        g = lambda k, y=a * 2.0: y[k] * a[k]  # noqa: E731
+
+        def h(k, *, z=a + 1.0):
+            return z[k]
+
+        a[0] = 5.0
+        return g(0) * g(1) * h(0)
+
+    agree(f, np.array([0.7, 1.3]), differences=True)

@@ -265,3 +265,11 @@ def test_arguments_that_the_program_draws_from_are_copied_for_the_check():
     a = np.zeros(1)
     assert [call(1.5, Coin, a) for _ in range(3)] == [2.0, 4.0, 6.0]
     assert a[0] == 3.0
+
+
+def test_infinities_of_two_signs_and_nan_are_three_things():
+    for value, expected in [(math.inf, -math.inf), (math.nan, math.inf), (-math.inf, math.nan)]:
+        with pytest.raises(DifferentiationError, match="value differs"):
+            verify.compare_values(value, expected, "file.py:3")
+    verify.compare_values(math.nan, math.nan, "file.py:3")
+    verify.compare_values(-math.inf, -math.inf, "file.py:3")

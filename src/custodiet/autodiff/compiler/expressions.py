@@ -243,14 +243,14 @@ class Expressions(Indexing):
         """A nested function with its defaults, evaluated now."""
         positional = [*node.args.posonlyargs, *node.args.args]
         defaults = {
-            one.arg: self.value(value)
+            one.arg: self.kept(value)
             for one, value in zip(
                 positional[len(positional) - len(node.args.defaults) :], node.args.defaults, strict=True
             )
         }
         for one, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
             if value is not None:
-                defaults[one.arg] = self.value(value)
+                defaults[one.arg] = self.kept(value)
         return Closure(node, self.frame, defaults)
 
     def _unaryop(self, node: ast.UnaryOp) -> Value:

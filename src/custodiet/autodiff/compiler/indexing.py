@@ -89,6 +89,12 @@ class Indexing(ArrayExpressions):
                 found += self._index_values(self.value(one), node.lineno)
         return found
 
+    @staticmethod
+    def _refuse_bool(value: Any, line: int) -> None:
+        """A bool in a subscript is a mask to NumPy, which adds an axis, and the int 0 or 1 to a list."""
+        if isinstance(value, Ref | Const) and value.type == "b":
+            raise Declined("a bool is an index", line=line)
+
     def _index_values(self, value: Any, line: int) -> list[Any]:
         if isinstance(value, Lazy) or is_array(value):
             array = self.materialize(value, line)
@@ -96,6 +102,8 @@ class Indexing(ArrayExpressions):
                 raise Declined("a mask or an array of floats is an index", line=line)
             return [array]
         items = getattr(value, "items", None)
+        for one in items if isinstance(items, list) else [value]:
+            self._refuse_bool(one, line)
         if isinstance(items, list):
             return [self.integer(one, line) for one in items]
         return [self.integer(value, line)]

@@ -129,16 +129,19 @@ def _same_content(mine: Any, other: Any) -> bool:
 
 
 def _value(result: Any, has_aux: bool) -> float:
-    return float(result[0] if has_aux else result)
+    value = result[0] if has_aux else result
+    return float(value) if np.ndim(value) == 0 else math.nan
 
 
 def close(mine: Any, other: Any, tolerance: float) -> bool:
-    """Whether two numbers or arrays agree, relative to the largest finite entry, and are infinite or NaN at the same places."""
+    """Whether two numbers or arrays agree, relative to the largest finite entry, and are the same infinity or NaN at the same places."""
     a, b = np.asarray(mine, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if a.shape != b.shape:
         return False
     finite = np.isfinite(b)
-    if not (np.isfinite(a) == finite).all():
+    if not finite.all() and not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return False
+    if not np.isfinite(a[finite]).all():
         return False
     scale = max(float(np.abs(b[finite]).max(initial=0.0)), 1e-30)
     return bool((np.abs(a[finite] - b[finite]) <= tolerance * scale + 1e-12).all())
