@@ -150,13 +150,29 @@ def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
 def _array(object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **kwargs: Any) -> Any:
     if kwargs and not _deep_traced(object):
         return constant(real_numpy.array(object, dtype=dtype, copy=copy, ndmin=ndmin, **kwargs))
-    out = array_of(object, dtype, copy=bool(copy))
+    out = _laid_out(array_of(object, dtype, copy=bool(copy)), kwargs.get("order"))
     missing = ndmin - real_numpy.ndim(out)
     return real_numpy.reshape(out, (1,) * missing + out.shape) if missing > 0 else out
 
 
-def _asarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    return array_of(a, dtype, copy=False)
+def _laid_out(out: Any, order: str | None) -> Any:
+    """An array in the order that was asked for: a copy where it lies otherwise."""
+    flags = getattr(primal_of(out), "flags", None)
+    if flags is None or order not in ("C", "F") or flags["C_CONTIGUOUS" if order == "C" else "F_CONTIGUOUS"]:
+        return out
+    return out.copy(order)
+
+
+def _asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, **kwargs: Any) -> Any:
+    return _laid_out(array_of(a, dtype, copy=copy is True), order)
+
+
+def _ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _laid_out(array_of(a, dtype, copy=False), "C")
+
+
+def _asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _laid_out(array_of(a, dtype, copy=False), "F")
 
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
@@ -222,7 +238,8 @@ def _numpy_names() -> dict[str, Any]:
         array=_array,
         asarray=_asarray,
         asanyarray=_asarray,
-        ascontiguousarray=_asarray,
+        ascontiguousarray=_ascontiguousarray,
+        asfortranarray=_asfortranarray,
         asarray_chkfinite=_asfinite,
         full=_full,
         fromiter=_fromiter,

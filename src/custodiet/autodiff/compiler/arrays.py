@@ -246,8 +246,9 @@ class ArrayExpressions:
         """Sum, product, mean, max or min of all elements, or along an axis."""
         if kind in ("max", "min") and not value.cheap:
             value = self.lazy(self.materialize(value, line), line)
+        whole = kind in ("sum", "prod") and value.dtype in ("i", "b")
         if axis is None:
-            return self._reduced(value.dims, value.element, kind, line)
+            return self._reduced(value.dims, value.element, kind, line, whole)
         axis %= len(value.dims)
         kept = [one for place, one in enumerate(value.dims) if place != axis]
         length = value.dims[axis]
@@ -256,14 +257,25 @@ class ArrayExpressions:
             def inner(at: Index) -> Operand:
                 return value.element((*index[:axis], *at, *index[axis:]))
 
-            return self._reduced([length], inner, kind, line)
+            return self._reduced([length], inner, kind, line, whole)
 
+        dtype = "i" if whole else "f"
         if not keepdims:
-            return Lazy(kept, "f", element) if kept else element(())
+            return Lazy(kept, dtype, element) if kept else element(())
         dims = [*kept[:axis], Const(1), *kept[axis:]]
-        return Lazy(dims, "f", lambda index: element((*index[:axis], *index[axis + 1 :])))
+        return Lazy(dims, dtype, lambda index: element((*index[:axis], *index[axis + 1 :])))
 
-    def _reduced(self, dims: Sequence[Operand], element: Callable[[Index], Operand], kind: str, line: int) -> Operand:
+    def _reduced(
+        self, dims: Sequence[Operand], element: Callable[[Index], Operand], kind: str, line: int, whole: bool = False
+    ) -> Operand:
+        def count(index: Index) -> Operand:
+            one = element(index)
+            return self.op("btoi", one) if one.type == "b" else one
+
+        if whole:
+            start, op = (Const(0), "iadd") if kind == "sum" else (Const(1), "imul")
+            return self.fold(dims, start, lambda acc, index: self.op(op, acc, count(index)), line)
+
         def number(index: Index) -> Operand:
             return self.as_float(element(index), line)
 
@@ -277,8 +289,9 @@ class ArrayExpressions:
         worst = Const(float("-inf") if kind == "max" else float("inf"))
 
         def step(acc: Operand, index: Index) -> Operand:
-            one = number(index)
-            return self.op("select", self.op(better, one, acc), one, acc)
+            one = number(index)  # NaN wins and stays, as in NumPy
+            wins = self.op("or", self.op(better, one, acc), self.op("fne", one, one))
+            return self.op("select", wins, one, acc)
 
         best = self.op("still", self.fold(dims, worst, step, line))  # its slope is that of the elements that attain it
 

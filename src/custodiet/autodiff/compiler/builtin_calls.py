@@ -79,9 +79,10 @@ def _extreme(compare: str) -> Callable[[Any, ast.Call], Value]:
 
 
 def _sum(self: Any, node: ast.Call) -> Value:
-    start: Operand = Const(0)
-    if len(node.args) > 1:
-        start = self.scalar(self.value(node.args[1]), node.lineno)
+    given = [*node.args[1:], *(one.value for one in node.keywords if one.arg == "start")]
+    if len(given) + 1 != len(node.args) + len(node.keywords) or len(given) > 1:
+        raise Declined("`sum` of other arguments", line=node.lineno)
+    start: Operand = self.scalar(self.value(given[0]), node.lineno) if given else Const(0)
     return self.accumulate(node.args[0], start, node.lineno)
 
 

@@ -54,6 +54,8 @@ ALLOCATORS: dict[Any, float | None] = {
     np.ones_like: 1.0,
 }
 ALLOCATORS[np.full] = None
+STRICT = object()
+"""`zip` that wants equal lengths"""
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
@@ -76,7 +78,8 @@ class CallExpressions(Expressions):
             function = self.read(node.func.id, node.lineno)
             name = function.value if isinstance(function, Static) else None
             if name in (builtins.enumerate, builtins.zip, builtins.reversed):
-                return (name, *(self._iterable_value(one) for one in node.args))
+                strict = any(self.value(one.value) != Const(False) for one in node.keywords)
+                return (STRICT if strict else name, *(self._iterable_value(one) for one in node.args))
         return self.kept(node)
 
     def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
@@ -143,6 +146,8 @@ class CallExpressions(Expressions):
                 return item(place)
 
             return trips, backwards
+        if kind is STRICT:
+            self._same_lengths(inner, line)
         if all(isinstance(one, list) for one in inner):
             return [Tup(list(items)) for items in zip(*inner, strict=False)]  # type: ignore[arg-type]
         if any(isinstance(one, list) for one in inner):
@@ -151,6 +156,12 @@ class CallExpressions(Expressions):
         for one in inner[1:]:
             trips = self.op("imin", trips, one[0])  # type: ignore[arg-type]
         return trips, lambda counter: Tup([one[1](counter) for one in inner])  # type: ignore[operator, misc]
+
+    def _same_lengths(self, inner: list[Any], line: int) -> None:
+        """What ``zip(..., strict=True)`` asks for; CPython says what is wrong."""
+        sizes: list[Operand] = [Const(len(one)) if isinstance(one, list) else one[0] for one in inner]
+        for one in sizes[1:]:
+            self._same(sizes[0], one, line)
 
     def _zipped_with_known(self, inner: list[Any], line: int) -> list[Value]:
         """Items of a tuple beside those of arrays: as many rounds as the tuple has items, which the arrays must have too."""
@@ -244,7 +255,9 @@ class CallExpressions(Expressions):
         if not pure or self.read_constant is None:
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         values = [_known(self.value(one)) for one in node.args]
-        if node.keywords or any(one is _UNKNOWN for one in values):
+        if node.keywords or any(
+            one is _UNKNOWN or isinstance(one, str) for one in values
+        ):  # a name may be that of a file
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         found = target(*values)
         parts = found if isinstance(found, tuple) else (found,)
@@ -299,7 +312,11 @@ class CallExpressions(Expressions):
             shape = tuple(self.integer(one, line) for one in parts)
         number = ALLOCATORS[target]
         if number is None:
-            fill = self.as_float(self.value(node.args[1]), line)
+            given = self.value(node.args[1])
+            named = any(self.value(one.value) != Static(None) for one in node.keywords)
+            if isinstance(given, Ref | Const) and given.type != "f" and not named:
+                raise Declined("an array of another dtype than float64", line=line)
+            fill = self.as_float(given, line)
             extra = 2
         else:
             fill, extra = Const(number), 1

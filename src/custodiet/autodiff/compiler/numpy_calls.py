@@ -37,6 +37,13 @@ def _arguments(self: Any, node: ast.Call, names: tuple[str, ...]) -> dict[str, A
     return found
 
 
+def _plain_call(node: ast.Call, num: int) -> None:
+    """Refuse options, such as `out=` or `order=`, of a call that is compiled with `num` positional arguments at most."""
+    if len(node.args) > num or node.keywords:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "a NumPy function")
+        raise Declined(f"{name} with options", line=node.lineno)
+
+
 def _array(self: Any, value: Any, line: int) -> Lazy:
     """An argument as an array; a tuple of numbers or of rows becomes one."""
     if isinstance(value, Tup):
@@ -52,6 +59,8 @@ def items_to_array(self: Any, value: Tup, line: int) -> Ref:
         raise Declined("an empty list", line=line)
     items = [items_to_array(self, one, line) if isinstance(one, Tup) else one for one in value.items]
     if all(isinstance(one, Ref | Const) and not is_array(one) for one in items):
+        if all(one.type == "b" for one in items):
+            raise Declined("an array of bools", line=line)
         ints = all(one.type in ("i", "b") for one in items)
         dst = self.new_array("array", [Const(len(items))], "i" if ints else "f", line, blank=True)
         for place, one in enumerate(items):
@@ -156,10 +165,22 @@ def _norm(self: Any, node: ast.Call) -> Any:
 
 
 def _dot(self: Any, node: ast.Call) -> Any:
+    _plain_call(node, 2)
     return self.matmul(self.value(node.args[0]), self.value(node.args[1]), node.lineno)
 
 
+def _dot_method(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, 1)
+    return self.matmul(owner, self.value(node.args[0]), node.lineno)
+
+
+def _transpose_method(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, 0)
+    return self.transposed(owner, node.lineno)
+
+
 def _outer(self: Any, node: ast.Call) -> Any:
+    _plain_call(node, 2)
     a, b = (self.lazy(self.materialize(self.value(one), node.lineno), node.lineno) for one in node.args)
     if len(a.dims) != 1 or len(b.dims) != 1:
         raise Declined("outer of matrices", line=node.lineno)
@@ -246,7 +267,7 @@ def _triangle_indices(lower: bool) -> Handler:
         line = node.lineno
         parts = [self.integer(self.value(one), line) for one in node.args]
         size, shift = parts[0], parts[1] if len(parts) > 1 else Const(0)
-        if node.keywords or not isinstance(shift, Const):
+        if node.keywords or len(parts) > 2 or not isinstance(shift, Const):
             raise Declined("triangle indices with options", line=line)
 
         def inside(index: Index) -> Operand:
@@ -293,6 +314,7 @@ def _diag(self: Any, node: ast.Call) -> Any:
 
 
 def _trace(self: Any, node: ast.Call) -> Any:
+    _plain_call(node, 1)
     array = _array(self, self.materialize(self.value(node.args[0]), node.lineno), node.lineno)
     size = self.op("imin", *array.dims)
     return self.fold(
@@ -360,7 +382,8 @@ def _make(self: Any, node: ast.Call) -> Any:
 
 def _as_array(self: Any, node: ast.Call) -> Any:
     value = self.value(node.args[0])
-    return value if is_array(value) and len(node.args) == 1 and not node.keywords else _make(self, node)
+    plain = len(node.args) == 1 and not node.keywords
+    return value if is_array(value) and not value.type.is_list and plain else _make(self, node)
 
 
 def _transpose(self: Any, node: ast.Call) -> Any:
@@ -390,6 +413,7 @@ def _reshape(self: Any, node: ast.Call) -> Any:
 
 
 def _reshape_method(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, len(node.args))
     owner = self.materialize(owner, node.lineno)
     values = [self.value(one) for one in node.args]
     dims = _shape_of(self, values, lambda: self._count(self.dims(owner)), node.lineno)
@@ -397,6 +421,7 @@ def _reshape_method(self: Any, owner: Any, node: ast.Call) -> Any:
 
 
 def _flat_method(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, 0)
     owner = self.materialize(owner, node.lineno)
     found = self.reshaped(owner, [self._count(self.dims(owner))], node.lineno)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "flatten":
@@ -414,6 +439,7 @@ def _copy(self: Any, node: ast.Call) -> Any:
 
 
 def _astype(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, 1)
     kind = self.value(node.args[0])
     if not (isinstance(kind, Static) and kind.value in (float, np.float64, "float64")):
         raise Declined("an array of another dtype than float64", line=node.lineno)
@@ -498,7 +524,6 @@ METHODS: dict[str, Callable[[Any, Any, ast.Call], Any]] = {
     "sum": method_reduction("sum"), "mean": method_reduction("mean"), "max": method_reduction("max"),
     "min": method_reduction("min"), "prod": method_reduction("prod"), "reshape": _reshape_method, "ravel": _flat_method,
     "flatten": _flat_method, "copy": _copy_method, "astype": _astype,
-    "dot": lambda self, owner, node: self.matmul(owner, self.value(node.args[0]), node.lineno),
-    "transpose": lambda self, owner, node: self.transposed(owner, node.lineno),
+    "dot": _dot_method, "transpose": _transpose_method,
 }  # fmt: skip
 _ = (Arr, Loop)
