@@ -326,6 +326,7 @@ class CallExpressions(Expressions):
 
     def _call_function(self, target: types.FunctionType, node: ast.Call) -> Value:
         source = source_of(target)
+        self.note_function(target)
         defaults: dict[str, Value] = {}
         positional = target.__code__.co_varnames[: target.__code__.co_argcount]
         for name, value in zip(reversed(positional), reversed(target.__defaults__ or ()), strict=False):

@@ -499,6 +499,7 @@ def _read(
         name: parameters.bind(name, value, place in argnums)
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
+    lowerer.note_function(source.function)
     _bind_defaults(source.function, names, len(args), arguments, lowerer)  # pyright: ignore[reportArgumentType]
     free: list[tuple[Any, Any, Any]] = []
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.folding import fold
-from custodiet.autodiff.compiler.frontend import Declined, free_value
+from custodiet.autodiff.compiler.frontend import AttributeOf, Declined, free_value
 from custodiet.autodiff.compiler.indexing import Indexing
 from custodiet.autodiff.compiler.ir import (
     Arr,
@@ -180,6 +180,15 @@ class Expressions(Indexing):
     def captured(self, frame: Frame | None, name: Any, line: int) -> Value:
         """A name of an enclosing function that is compiled apart; `calls` knows how."""
         raise TypeError("Expressions is half of a Lowerer")
+
+    def note_function(self, function: Any) -> None:
+        """What was read is this function as it is now: `importlib.reload` and its kin put other code into the same function."""
+        if any(isinstance(owner, AttributeOf) and owner.function is function for owner, _, _ in self.statics):
+            return
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            found = getattr(function, name)
+            if found is not None:
+                self.statics.append((AttributeOf(function), name, found))
 
     def static(self, value: Any, line: int) -> Value:
         """A Python object that was found, not computed."""
@@ -491,7 +500,10 @@ class Expressions(Indexing):
                 found = getattr(owner.value, node.attr)
             except AttributeError:
                 raise Declined(f"{node.attr} is not there", line=node.lineno) from None
-            self.statics.append((owner.value, node.attr, found))
+            holder = owner.value
+            self.statics.append(
+                (AttributeOf(holder) if isinstance(holder, types.FunctionType) else holder, node.attr, found)
+            )
             return self.static(found, node.lineno)
         raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.frontend import AttributeOf
 from custodiet.autodiff.compiler.ir import Arr, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS
 
@@ -110,7 +111,9 @@ def _static_checks(compiled: Any) -> list[str]:
     """What must still mean what it meant; each is true where it does not."""
     found = []
     for place, (function, name, value) in enumerate(compiled.statics):
-        if not isinstance(function, types.FunctionType):
+        if isinstance(function, AttributeOf):
+            found.append(f"owner{place}.{name} is not value{place}")
+        elif not isinstance(function, types.FunctionType):
             found.append(f"getattr(owner{place}, {name!r}, None) is not value{place}")
         elif name in function.__code__.co_freevars:
             found.append(f"cell{place}.cell_contents is not value{place}")
@@ -137,6 +140,9 @@ def _scope(compiled: Any) -> dict[str, Any]:
     }
     for place, (function, name, value) in enumerate(compiled.statics):
         scope[f"value{place}"] = value
+        if isinstance(function, AttributeOf):
+            scope[f"owner{place}"] = function.function
+            continue
         if not isinstance(function, types.FunctionType):
             scope[f"owner{place}"] = function
             continue

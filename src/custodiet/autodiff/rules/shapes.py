@@ -16,7 +16,7 @@ def _back(g: Any, out: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return np.reshape(g, shape_of(x))
 
 
-def _plain_order(order: Any) -> str:
+def _plain_order(order: Any) -> Any:
     """C or F; the others ask how the caller's array lies in memory, which a traced one does not know."""
     if order not in ("C", "F"):
         raise DifferentiationError(f"order={order!r} has no derivative rule", expected=("C", "F"), got=order)
