@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import math as real_math
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -259,6 +260,36 @@ def _numpy_names() -> dict[str, Any]:
     linear = {name: _from_list(getattr(real_numpy.linalg, name)) for name in ("norm", "solve", "inv", "det", "slogdet")}
     names["linalg"] = _module(real_numpy.linalg, linear)
     return names
+
+
+def _sum(iterable: Any, /, start: Any = 0) -> Any:
+    """`sum` from Python 3.12 on: floats are added with Neumaier's compensation, which is a constant to the derivative."""
+    if isinstance(start, (str, bytes, bytearray)):
+        return builtins.sum(iterable, start)  # it refuses them
+    total, lost = start, 0.0
+    phase = int if type(start) is int else float if type(primal_of(start)) is float else None
+    for item in iterable:
+        plain = primal_of(item)
+        if phase is float and type(plain) is float:
+            x = primal_of(total)
+            total = total + item
+            t = primal_of(total)
+            lost += (x - t) + plain if abs(x) >= abs(plain) else (plain - t) + x
+        elif phase is float and isinstance(plain, int):
+            total = total + float(plain)
+        elif phase is int:
+            total = total + item
+            if type(plain) not in (int, bool):
+                phase = float if type(primal_of(total)) is float else None
+        else:
+            if lost and real_math.isfinite(lost):
+                total = total + lost
+            total, lost, phase = total + item, 0.0, None
+    return total + lost if lost and real_math.isfinite(lost) else total
+
+
+if sys.version_info >= (3, 12):
+    REPLACED[builtins.sum] = _sum
 
 
 # ---- types that are called as conversions

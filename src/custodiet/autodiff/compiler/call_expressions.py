@@ -14,7 +14,6 @@ import numpy as np
 from custodiet.autodiff.compiler.arrays import Lazy, is_array
 from custodiet.autodiff.compiler.builtin_calls import BUILTIN_CALLS
 from custodiet.autodiff.compiler.composites import COMPOSITES
-from custodiet.autodiff.compiler.expressions import Expressions
 from custodiet.autodiff.compiler.frontend import Declined, source_of
 from custodiet.autodiff.compiler.ir import (
     Alloc,
@@ -31,6 +30,7 @@ from custodiet.autodiff.compiler.operations import (
     DERIVATIVES,
     SCALAR_CALLS,
 )
+from custodiet.autodiff.compiler.sums import Sums, refuse_leaks
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
@@ -59,7 +59,7 @@ STRICT = object()
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
-class CallExpressions(Expressions):
+class CallExpressions(Sums):
     """The part of the lowerer that knows calls."""
 
     # -- loops over things ----------------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ class CallExpressions(Expressions):
     def _listcomp(self, node: ast.ListComp) -> Value:
         if len(node.generators) != 1:
             raise Declined("a comprehension with two loops", line=node.lineno)
-        _refuse_leaks(node)
+        refuse_leaks(node)
         generator = node.generators[0]
         found = self._known_items(self.iterable(generator.iter))
         if generator.ifs and not isinstance(found, list):
@@ -452,36 +452,6 @@ class CallExpressions(Expressions):
         """Bind a target; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
 
-    def accumulate(self, node: ast.expr, start: Operand, line: int) -> Value:
-        """`sum` of a generator, an array or a tuple."""
-        loop = ast.For(
-            target=ast.Name("$item", ast.Store()), iter=node, orelse=[],
-            body=[ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), ast.Name("$item", ast.Load()))],
-        )  # fmt: skip
-        if isinstance(node, ast.GeneratorExp | ast.ListComp):
-            _refuse_leaks(node)
-            if len(node.generators) != 1:
-                raise Declined("a generator with two loops", line=line)
-            generator = node.generators[0]
-            body: list[ast.stmt] = [ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), node.elt)]
-            for one in reversed(generator.ifs):
-                body = [ast.If(test=one, body=body, orelse=[])]
-            loop = ast.For(target=generator.target, iter=generator.iter, body=body, orelse=[])
-        for one in ast.walk(loop):
-            if not hasattr(one, "lineno"):
-                one.lineno = one.end_lineno = line  # type: ignore[attr-defined]
-                one.col_offset = one.end_col_offset = 0  # type: ignore[attr-defined]
-        outer = dict(self.frame.env)
-        self.frame.env["$sum"] = start
-        self.statement(loop)
-        found = self.frame.env["$sum"]
-        self.frame.env = outer
-        return found
-
-    def statement(self, node: ast.stmt) -> None:
-        """One statement; statements know how."""
-        raise TypeError("Expressions is half of a Lowerer")
-
 
 _INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npmax", "npmin"}
 """what NumPy computes in 64-bit ints where all operands are ints"""
@@ -489,12 +459,6 @@ _INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npma
 
 def _num_operands(name: str) -> int:
     return 2 if name in ("npmax", "npmin") else len(DERIVATIVES.get(name, "a"))
-
-
-def _refuse_leaks(node: ast.expr) -> None:
-    """`:=` binds a name outside of its comprehension, and a lambda keeps the comprehension's own names."""
-    if any(isinstance(one, ast.NamedExpr | ast.Lambda) for one in ast.walk(node)):
-        raise Declined("`:=` or `lambda` within a comprehension", line=node.lineno)
 
 
 _UNKNOWN: Any = object()
