@@ -451,3 +451,72 @@ def test_a_bool_as_an_index():
     for n in (0, 2):
         agree(of_an_array, 0.7, n, argnums=(0,), native=None, differences=True, warm=[(0.7, 2)])
         agree(of_a_list, 0.7, n, argnums=(0,), native=None, differences=True)
+
+
+def finally_after_return(a):
+    try:
+        return a[0] * a[1]
+    finally:
+        a[0] = 5.0
+
+
+def finally_that_returns(a):
+    try:
+        return a[0] * a[0]
+    finally:
+        return a[0] * 3.0  # noqa: B012, SIM107
+
+
+def finally_after_break(a, n=2):
+    total = a[0]
+    for i in range(4):
+        try:
+            if i == n:
+                break
+            total = total * a[1]
+        finally:
+            total = total + a[0]
+            a[0] = a[0] * 1.2
+    return total * a[0]
+
+
+def finally_after_continue(a, n=2):
+    total = a[0]
+    for i in range(4):
+        try:
+            if i == n:
+                continue
+            total = total * a[1]
+        finally:
+            total = total + a[0]
+            a[0] = a[0] * 1.2
+        total = total * 0.9
+    return total * a[0]
+
+
+def finally_after_a_return_on_one_path(a):
+    try:
+        if a[2] > 0.0:
+            return a[0] * a[1]
+        a[1] = a[0] * 2.0
+    finally:
+        a[0] = 5.0 * a[1]
+        a[2] = a[0] + 1.0
+    return a[0] * a[1]
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@pytest.mark.parametrize(
+    "f",
+    [
+        finally_after_return,
+        finally_that_returns,
+        finally_after_break,
+        finally_after_continue,
+        finally_after_a_return_on_one_path,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_finally_runs_however_control_leaves(f):
+    for last in (0.3, -0.3):
+        agree(f, np.array([0.7, 1.3, last]), native=None, differences=True)

@@ -13,6 +13,7 @@ from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import (
     Const,
 )
+from custodiet.autodiff.compiler.syntax import statement_kinds
 from custodiet.autodiff.compiler.values import (
     Mapping,
     Static,
@@ -40,6 +41,10 @@ class RareStatements(Recursion):
 
     def _do_Try(self, node: ast.Try) -> None:
         """What is tried, as if it went well: an error is a trap, and CPython handles it."""
+        if node.finalbody:
+            leaves = {kind for one in (*node.body, *node.orelse, *node.finalbody) for kind in statement_kinds(one)}
+            if not leaves.isdisjoint((ast.Return, ast.Break, ast.Continue, ast.Raise)):
+                raise Declined("`finally` after a `return`, `break` or `continue`", line=node.lineno)
         self.sequence([*node.body, *node.orelse])
         self.sequence(node.finalbody)
 
