@@ -39,6 +39,7 @@ from custodiet.autodiff.compiler.values import (
     Static,
     Tup,
     Value,
+    holds_objects,
 )
 
 __all__ = ["CallExpressions"]
@@ -349,13 +350,15 @@ class CallExpressions(Sums):
         depth = self.frame.depth + 1
         running: Frame | None = self.frame
         if self._is_running(body):
-            return self.recursive_call(body, source, parent, env, node)
+            found = self.recursive_call(body, source, parent, env, node)
+            self._share_what_was_handed(found, node)
+            return found
         if depth > MAX_DEPTH:
             raise Declined("functions call one another too deep to be read in place", line=node.lineno)
         frame = Frame(source, env, parent, depth, home=self.context)
         self.active_nodes.append(body)
         try:
-            return self.run_body(frame, body)
+            found = self.run_body(frame, body)
         except Declined as declined:
             if declined.line and not declined.file and parent is None:
                 raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
@@ -363,6 +366,8 @@ class CallExpressions(Sums):
         finally:
             self.active_nodes.pop()
             self.frame = running
+        self._share_what_was_handed(found, node)
+        return found
 
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
@@ -382,6 +387,22 @@ class CallExpressions(Sums):
         """The value that a function returns; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
 
+    def _handed(self, node: ast.expr) -> Value:
+        """An argument; a dict that is named there stays ours, for what is called gets it as one that is not to be changed."""
+        return (
+            self.materialize(self.read(node.id, node.lineno), node.lineno)
+            if isinstance(node, ast.Name)
+            else self.kept(node)
+        )
+
+    def _share_what_was_handed(self, result: Value, node: ast.Call) -> None:
+        """A result that holds a dict may be a dict that was handed over."""
+        if not holds_objects(result):
+            return
+        for one in (*node.args, *(given.value for given in node.keywords)):
+            if isinstance(one, ast.Name):
+                self._name(one)
+
     def _bind(self, body: ast.FunctionDef | ast.Lambda, defaults: dict[str, Value], node: ast.Call) -> dict[str, Value]:
         if body.args.vararg or body.args.kwarg:
             raise Declined("a function with * or ** parameters is called", line=node.lineno)
@@ -390,9 +411,9 @@ class CallExpressions(Sums):
         if len(node.args) > len(names):
             raise Declined("too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
-            env[name] = self.kept(one)
+            env[name] = self._handed(one)
         for one in node.keywords:
-            env[str(one.arg)] = self.kept(one.value)
+            env[str(one.arg)] = self._handed(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
             raise Declined("arguments do not fit the function that is called", line=node.lineno)
@@ -421,7 +442,7 @@ class CallExpressions(Sums):
                     raise Declined("a comprehension with computed conditions", line=node.lineno)
                 if all(one.value for one in tests if isinstance(one, Const)):
                     items.append(self.kept(node.elt))
-            self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
+            self.restore(with_names)
             return Tup(items, is_list=True)
         trips, item = found
         dst = self.fresh("list", Arr("f", 1, is_list=True))
@@ -432,7 +453,7 @@ class CallExpressions(Sums):
             self.store(dst, (counter,), self._float_item(self.value(node.elt), node.lineno), node.lineno)
 
         self.counted(trips, body, node.lineno)
-        self.frame.env = with_names
+        self.restore(with_names)
         return dst
 
     @staticmethod

@@ -47,6 +47,7 @@ from custodiet.autodiff.compiler.values import (
     Undefined,
     Value,
     describe,
+    let_go,
 )
 
 __all__ = ["Expressions"]
@@ -217,7 +218,14 @@ class Expressions(Indexing):
         return Static(node.value)
 
     def _name(self, node: ast.Name) -> Value:
-        return self.read(node.id, node.lineno)
+        found = self.read(node.id, node.lineno)
+        if isinstance(found, Mapping) and found.own:  # it gets another name, or goes into something
+            frame: Frame | None = self.frame
+            while frame is not None and node.id not in frame.env:
+                frame = frame.parent
+            if frame is not None:
+                found = frame.env[node.id] = let_go(found)
+        return found
 
     def _tuple(self, node: ast.Tuple) -> Value:
         return Tup([self.kept(one) for one in node.elts])
@@ -521,8 +529,16 @@ class Expressions(Indexing):
             return self.transposed(owner, node.lineno)
         raise Declined(f"`.{node.attr}` of an array", line=node.lineno)
 
+    def restore(self, env: dict[str, Value]) -> None:
+        """Names as they were before an expression with names of its own; dicts that it let go of stay so."""
+        for name, value in self.frame.env.items():
+            if name in env and isinstance(value, Mapping) and not value.own:
+                env[name] = let_go(env[name])
+        self.frame.env = env
+
     def _subscript(self, node: ast.Subscript) -> Value:
-        owner = self.value(node.value)
+        named = isinstance(node.value, ast.Name)
+        owner = self.read(node.value.id, node.lineno) if named else self.value(node.value)  # type: ignore[attr-defined]
         if isinstance(owner, Tup):
             return self._tuple_item(owner, node)
         if isinstance(owner, Mapping) and not owner.attributes:

@@ -28,11 +28,12 @@ from custodiet.autodiff.compiler.ir import (
     Type,
 )
 from custodiet.autodiff.compiler.statements import RareStatements
-from custodiet.autodiff.compiler.syntax import assigned_names, statement_kinds
+from custodiet.autodiff.compiler.syntax import assigned_names, keyed_names, statement_kinds
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
     Guarded,
+    Mapping,
     RangeValue,
     Static,
     Tup,
@@ -40,6 +41,7 @@ from custodiet.autodiff.compiler.values import (
     Value,
     join_type,
     leaves,
+    let_go,
     rebuild,
     same_shape,
 )
@@ -193,7 +195,14 @@ class Lowerer(RareStatements):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        value: Value = Static(None) if node.value is None else self.kept(node.value)
+        named = isinstance(node.value, ast.Name) and node.value.id in self.frame.env
+        value: Value = (
+            Static(None)
+            if node.value is None
+            else self.read(node.value.id, node.lineno)  # the last that this function says of it
+            if named
+            else self.kept(node.value)
+        )
         self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
@@ -303,6 +312,8 @@ class Lowerer(RareStatements):
                 return one
         if isinstance(a, Guarded) or isinstance(b, Guarded) or not same_shape(a, b):
             return Undefined(f"{name} is of two kinds here")
+        if isinstance(a, Mapping) and isinstance(b, Mapping) and a.own != b.own:
+            a, b = let_go(a), let_go(b)
         merged: list[Operand] = []
         for left, right in zip(leaves(a, line), leaves(b, line), strict=True):
             if left == right:
@@ -392,6 +403,7 @@ class Lowerer(RareStatements):
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
         assigned, kinds = set(assigned_names(node)), statement_kinds(node)
+        assigned |= {name for name in keyed_names(node) if isinstance(env.get(name), Mapping)}
         if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):
@@ -490,6 +502,13 @@ class Lowerer(RareStatements):
             if key not in before and not key.startswith("$") and not isinstance(value, Closure)
         }
         after |= {key: value for key, value in after_env.items() if key not in before and isinstance(value, Closure)}
+        for key, value in before.items():
+            if isinstance(value, Mapping) and value.own and after_env.get(key) is not value:
+                now = after_env.get(key)
+                if isinstance(now, Mapping) and not now.own:
+                    if key in headers:
+                        raise Declined("a dict that has another name is changed", line=node.lineno)
+                    after[key] = let_go(value)
         for one in carried:  # what could not be carried must not be read afterwards
             if one not in headers and before[one] is not after_env.get(one):
                 if isinstance(before[one], Static | Closure | RangeValue) and before[one] != after_env.get(one):

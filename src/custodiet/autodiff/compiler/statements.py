@@ -86,10 +86,8 @@ class RareStatements(Recursion):
         key = self.value(target.slice)
         if not isinstance(key, Const | Static):
             raise Declined("a key that is not known", line=target.lineno)
-        if sum(one is table for one in self.frame.env.values()) > 1:
-            raise Declined("a dict with two names is changed", line=target.lineno)
         if not table.own:
-            raise Declined("a dict that the caller sees is changed", line=target.lineno)
+            raise Declined("a dict that has another name, or that the caller sees, is changed", line=target.lineno)
         items = {**table.items, key.value: self.materialize(value, target.lineno)}
         self.frame.env[target.value.id] = Mapping(items, own=True)
         return True

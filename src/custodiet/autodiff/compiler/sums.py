@@ -57,7 +57,7 @@ class Sums(Expressions):
         self.frame.env["$sum"], self.frame.env["$lost"] = start, Const(0.0)
         self.statement(loop)
         found, lost = self.frame.env["$sum"], self.frame.env["$lost"]
-        self.frame.env = outer
+        self.restore(outer)
         return self._with_what_was_lost(found, lost, line)
 
     def _gives_numpy_floats(self, node: ast.expr) -> bool:

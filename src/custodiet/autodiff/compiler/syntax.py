@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-__all__ = ["assigned_names", "statement_kinds"]
+__all__ = ["assigned_names", "keyed_names", "statement_kinds"]
 
 NESTED = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
@@ -42,3 +42,13 @@ def statement_kinds(node: ast.AST) -> frozenset[type]:
             if isinstance(part, list):
                 todo.extend(part)
     return frozenset(found)
+
+
+@lru_cache(maxsize=4096)
+def keyed_names(node: ast.AST) -> frozenset[str]:
+    """Names of which an item is assigned in a statement, as ``d`` in ``d[key] = 1``."""
+    return frozenset(
+        one.value.id
+        for one in ast.walk(node)
+        if isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store) and isinstance(one.value, ast.Name)
+    )

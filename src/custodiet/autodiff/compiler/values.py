@@ -128,6 +128,18 @@ def rebuild(value: Value, new: list[Operand]) -> Value:
     return value
 
 
+def let_go(value: Value) -> Value:
+    """A dict as one that others may see."""
+    return Mapping(value.items, value.attributes) if isinstance(value, Mapping) and value.own else value
+
+
+def holds_objects(value: Value) -> bool:
+    """Whether a dict is in it, or a function, which may have kept one."""
+    if isinstance(value, Tup):
+        return any(map(holds_objects, value.items))
+    return isinstance(value, Mapping | Closure | Guarded)
+
+
 def same_shape(a: Value, b: Value) -> bool:
     """Whether two values have one structure, leaf types aside."""
     if isinstance(a, Ref | Const) and isinstance(b, Ref | Const):
