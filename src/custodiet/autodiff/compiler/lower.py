@@ -195,14 +195,11 @@ class Lowerer(RareStatements):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        named = isinstance(node.value, ast.Name) and node.value.id in self.frame.env
-        value: Value = (
-            Static(None)
-            if node.value is None
-            else self.read(node.value.id, node.lineno)  # the last that this function says of it
-            if named
-            else self.kept(node.value)
-        )
+        value: Value = Static(None)
+        if isinstance(node.value, ast.Name) and node.value.id in self.frame.env:
+            value = self.read(node.value.id, node.lineno)  # the last that this function says of it: a dict stays ours
+        elif node.value is not None:
+            value = self.kept(node.value)
         self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
