@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.table import as_markdown, as_object, write_results
 
-NAMES = ("extraction", "training", "start", "memory", "bits", "audit", "autodiff")
+NAMES = ("extraction", "training", "start", "memory", "bits", "audit", "autodiff", "logic_mutants")
 
 
 def main() -> int:

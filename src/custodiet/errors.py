@@ -9,7 +9,8 @@ CustodietError                 exit code 1; carries argument, expected, got and 
 │   ├── ModelLoadError         truncated safetensors, pickle weights, unknown layout
 │   ├── CheckpointError        a checkpoint that cannot be continued from
 │   ├── DecodeError            a compressed file: damaged, of another model, of another machine
-│   └── DifferentiationError   a program that cannot be differentiated as it stands; names the line where it is known
+│   ├── DifferentiationError   a program that cannot be differentiated as it stands; names the line where it is known
+│   └── FormulaError           a formula, a sentence or a proof that cannot be read, or can be read in two ways
 ├── OutputError                a folder or file that cannot be written
 ├── RecordError                a record on disk that does not match its schema
 ├── TooFewSamplesError         a statistic was asked of too few samples
@@ -25,6 +26,7 @@ __all__ = [
     "CustodietError",
     "DecodeError",
     "DifferentiationError",
+    "FormulaError",
     "GateError",
     "InputError",
     "MissingExtraError",
@@ -119,6 +121,10 @@ class DifferentiationError(InputError):
     ) -> None:
         super().__init__(f"{message} ({where})" if where else message, expected=expected, got=got, hint=hint)
         self.where = where
+
+
+class FormulaError(InputError):
+    """A formula, a sentence or a proof that cannot be read, or that can be read in two ways."""
 
 
 class OutputError(CustodietError):

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from custodiet.autodiff.checking import CheckReport, check
     from custodiet.autodiff.checkpointing import checkpointed_loop
     from custodiet.autodiff.custom import checkpoint, custom_jvp, custom_vjp
+    from custodiet.autodiff.dispatch import CompilerDefectWarning
     from custodiet.autodiff.jacobians import hessian, jacobian
     from custodiet.autodiff.stand_ins import math, numpy
 
 _HOME = {
     "CheckReport": "custodiet.autodiff.checking",
+    "CompilerDefectWarning": "custodiet.autodiff.dispatch",
     "check": "custodiet.autodiff.checking",
     "checkpoint": "custodiet.autodiff.custom",
     "checkpointed_loop": "custodiet.autodiff.checkpointing",
@@ -40,6 +42,7 @@ _HOME = {
 
 __all__ = [
     "CheckReport",
+    "CompilerDefectWarning",
     "check",
     "checkpoint",
     "checkpointed_loop",

@@ -1,93 +1,102 @@
 """The short way for common array operations on a tape.
 
-`+ - * / ** 2` and unary ufuncs of plain arrays of one shape and dtype (or with a number) need no rule look-up, no
-unbroadcasting and no views; on small arrays that is most of their cost. The operators here take such operands and
-leave all others to the general way; both record the same derivatives (the tests compare them).
+`+ - * / ** 2`, negation and unary ufuncs of plain arrays of one shape and dtype (or with a number) need no rule look-up,
+no unbroadcasting and no views; on small arrays that is most of their cost. Which operands these are is asked once per
+array: it then knows its `Space`, and two arrays fit if they know the same one. All others are left to the general way;
+both record the same derivatives (the tests compare them).
+
+What is recorded is a list, which `sweep` reads:
+
+- `[place of a, d/da, place of b, d/db]`, each derivative an array, a number, `ONE` or `MINUS`; a is never nobody;
+- `[place of a, slope, x]`, where `slope(x)` is d/da, computed on the way back, in a new array.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from custodiet.autodiff.arrays import TracedArray
-from custodiet.autodiff.rules.core import RULES, scale
-from custodiet.autodiff.rules.elementwise import UNARY
-from custodiet.autodiff.tape import ReverseTrace, Sweep
+from custodiet.autodiff.rules.core import RULES, Rule, scale
+from custodiet.autodiff.rules.elementwise import UNARY, itself
+from custodiet.autodiff.sweep import MINUS, ONE, ZERO, Sweep
+from custodiet.autodiff.tape import ReverseTrace
 
-__all__ = ["unary"]
+__all__ = ["Space"]
 
-
-def _product(g: Any, d: Any, sweep: Sweep) -> Any:
-    """G d; with the guard of `scale` in a guarded sweep."""
-    return scale(g, d) if sweep.guarded else g * d
-
-
-class _Unary:
-    """A unary ufunc: its slope from the result and the operand."""
-
-    __slots__ = ("out", "parent", "slope", "x")
-
-    def __init__(self, parent: int, slope: Callable[[Any, Any], Any], out: Any, x: Any) -> None:
-        self.parent = parent
-        self.slope = slope
-        self.out = out
-        self.x = x
-
-    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
-        d = self.slope(self.out, self.x)
-        if type(g) is np.ndarray:
-            sweep.take(self.parent, _product(g, d, sweep))
-        else:
-            sweep.add(self.parent, scale(g, d))
+_new = object.__new__
+_asarray = np.asarray
+_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
-class _Sum:
-    """a + b, a - b: signs of the operands; place 0 is nobody."""
+class Space:
+    """The plain arrays of one shape (not `()`) and dtype on one tape.
 
-    __slots__ = ("a", "b", "sign_a", "sign_b")
+    It does not know its tape, which knows it: without cycles a tape is gone as soon as nobody needs it.
+    """
 
-    def __init__(self, a: int, sign_a: float, b: int, sign_b: float) -> None:
-        self.a = a
-        self.b = b
-        self.sign_a = sign_a
-        self.sign_b = sign_b
+    __slots__ = ("dtype", "number", "shape")
 
-    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
-        for parent, sign in ((self.a, self.sign_a), (self.b, self.sign_b)):
-            if parent:
-                if sign > 0:
-                    sweep.add(parent, g)
-                elif type(g) is np.ndarray:
-                    sweep.take(parent, -g)
-                else:
-                    sweep.add(parent, -g)
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.number = dtype.type
+
+    def add(self, trace: ReverseTrace, out: Any, entry: Any) -> TracedArray:
+        """An array of this space, recorded."""
+        entries = trace.entries
+        made = _new(TracedArray)
+        made._v = out
+        made._i = len(entries)
+        made._t = trace
+        made.space = self
+        entries.append(entry)
+        return made
 
 
-class _Product:
-    """A product: what each operand is multiplied by; place 0 is nobody."""
+def _enter(x: TracedArray) -> Space | None:
+    """The space that a handle is in, None where it is in none; views are cut anew, all others remember it."""
+    if x.base is not None:
+        x.sync()
+    v, trace = x._v, x._t
+    if type(trace) is not ReverseTrace or type(v) is not np.ndarray or not v.ndim:
+        return None
+    key = v.shape, v.dtype
+    space = trace.spaces.get(key)
+    if space is None:
+        if v.dtype not in _DTYPES or not all(map(operator.is_, map(RULES.get, _KNOWN), _KNOWN.values())):
+            return None  # the second: somebody has other rules for the operations here
+        space = trace.spaces[key] = Space(*key)
+    if x.base is None:
+        x.space = space
+    return space
 
-    __slots__ = ("a", "b", "by_a", "by_b")
 
-    def __init__(self, a: int, by_a: Any, b: int, by_b: Any) -> None:
-        self.a = a
-        self.b = b
-        self.by_a = by_a
-        self.by_b = by_b
+def _plain(other: Any, space: Space, held: bool) -> Any:
+    """What stands for an operand that is not of this space; None where only the general way knows.
 
-    def pull(self, g: Any, sweep: Sweep, place: int) -> None:
-        for parent, d in ((self.a, self.by_a), (self.b, self.by_b)):
-            if parent:
-                if type(g) is np.ndarray:
-                    sweep.take(parent, _product(g, d, sweep))
-                else:
-                    sweep.add(parent, scale(g, d))
+    Args:
+        held: it is recorded, so that later writes must not show in it.
+    """
+    kind = type(other)
+    if kind is float or kind is int:  # NumPy multiplies by an array without axes in less than by a Python float
+        return _asarray(float(other), space.dtype)
+    if kind is space.number:
+        return _asarray(other)
+    if kind is TracedArray and other.t is None:
+        w = other.v
+        if type(w) is np.ndarray and w.shape == space.shape and w.dtype == space.dtype:
+            return other.keep() if held else w
+    elif kind is np.ndarray and other.dtype == space.dtype and (other.shape == space.shape or not other.ndim):
+        return other.copy() if held and other.flags["W"] else other
+    return None
 
 
 class _Quotient:
-    """a / b."""
+    """a / b; place 0 is nobody."""
 
     __slots__ = ("a", "b", "below", "out")
 
@@ -98,138 +107,197 @@ class _Quotient:
         self.out = out
 
     def pull(self, g: Any, sweep: Sweep, place: int) -> None:
+        short = type(g) is np.ndarray and not sweep.guarded
         for parent, d in ((self.a, None), (self.b, self.out)):
             if parent:
                 slope = 1.0 / self.below if d is None else -d / self.below
-                if type(g) is np.ndarray:
-                    sweep.take(parent, _product(g, slope, sweep))
+                if short:
+                    slope *= g
+                    sweep.take(parent, slope)
+                elif type(g) is np.ndarray:
+                    sweep.take(parent, scale(g, slope))
                 else:
                     sweep.add(parent, scale(g, slope))
 
 
-def _operand(x: TracedArray, other: Any, trace: Any) -> tuple[Any, int, bool]:
-    """(value, place, fit) of the other operand."""
-    kind = type(other)
-    if kind is float or kind is int:
-        return other, 0, True
-    v = x._v
-    if kind is TracedArray:
-        w = other.v
-        t = other._t
-        fit = type(w) is np.ndarray and w.shape == v.shape and w.dtype == v.dtype and (t is trace or t is None)
-        return w, other._i if t is trace else 0, fit
-    if kind is np.ndarray and other.shape == v.shape and other.dtype == v.dtype:
-        return other.copy() if other.flags["W"] else other, 0, True
-    return None, 0, False
+Operator = Callable[[Any, Any], Any]
 
 
-def _keep(x: Any) -> None:
-    if type(x) is TracedArray:
-        x.keep()
-
-
-def _plus(x: TracedArray, v: Any, w: Any, j: int, other: Any) -> tuple[Any, Any]:
-    return v + w, _Sum(x._i, 1.0, j, 1.0)
-
-
-def _minus(x: TracedArray, v: Any, w: Any, j: int, other: Any) -> tuple[Any, Any]:
-    return v - w, _Sum(x._i, 1.0, j, -1.0)
-
-
-def _from(x: TracedArray, v: Any, w: Any, j: int, other: Any) -> tuple[Any, Any]:
-    return w - v, _Sum(x._i, -1.0, j, 1.0)
-
-
-def _times(x: TracedArray, v: Any, w: Any, j: int, other: Any) -> tuple[Any, Any]:
-    _keep(other)
-    if j:
-        x.keep()
-    return v * w, _Product(x._i, w, j, v)
-
-
-def _over(x: TracedArray, v: Any, w: Any, j: int, other: Any) -> tuple[Any, Any]:
-    _keep(other)
-    out = v / w
-    return out, _Quotient(x._i, j, w, out)
-
-
-def _under(x: TracedArray, v: Any, w: Any, j: int, other: Any) -> tuple[Any, Any]:
-    x.keep()
-    out = w / v
-    return out, _Quotient(j, x._i, v, out)
-
-
-def _operator(
-    ufunc: Any, general: Callable[[Any, Any], Any], special: Callable[..., tuple[Any, Any]]
-) -> Callable[[Any, Any], Any]:
-    rule = RULES[ufunc]
-
+def _add(general: Operator) -> Operator:
     def run(self: TracedArray, other: Any) -> Any:
-        if self.base is None and RULES[ufunc] is rule:
-            trace = self._t
+        space = self.space or _enter(self)
+        if space is not None:
+            if type(other) is TracedArray and (other.space or _enter(other)) is space:
+                return space.add(self._t, self._v + other._v, [self._i, ONE, other._i, ONE])
+            w = _plain(other, space, False)
+            if w is not None:
+                return space.add(self._t, self._v + w, [self._i, ONE, 0, ONE])
+        return general(self, other)
+
+    return run
+
+
+def _subtract(general: Operator) -> Operator:
+    def run(self: TracedArray, other: Any) -> Any:
+        space = self.space or _enter(self)
+        if space is not None:
+            if type(other) is TracedArray and (other.space or _enter(other)) is space:
+                return space.add(self._t, self._v - other._v, [self._i, ONE, other._i, MINUS])
+            w = _plain(other, space, False)
+            if w is not None:
+                return space.add(self._t, self._v - w, [self._i, ONE, 0, ONE])
+        return general(self, other)
+
+    return run
+
+
+def _subtract_from(general: Operator) -> Operator:
+    def run(self: TracedArray, other: Any) -> Any:
+        space = self.space or _enter(self)
+        if space is not None:
+            w = _plain(other, space, False)
+            if w is not None:
+                return space.add(self._t, w - self._v, [self._i, MINUS, 0, ONE])
+        return general(self, other)
+
+    return run
+
+
+def _multiply(general: Operator) -> Operator:
+    def run(self: TracedArray, other: Any) -> Any:
+        space = self.space or _enter(self)
+        if space is not None:
             v = self._v
-            if type(trace) is ReverseTrace and type(v) is np.ndarray:
-                w, j, fit = _operand(self, other, trace)
-                if fit:
-                    out, entry = special(self, v, w, j, other)
-                    if type(out) is np.ndarray:
-                        made = TracedArray(out, trace.push(entry), trace)
-                        if type(entry) is _Quotient:
-                            made.shared = True
-                        return made
+            if type(other) is TracedArray and (other.space or _enter(other)) is space:
+                w = other._v
+                if self.space is None or other.space is None:
+                    self.keep()
+                    other.keep()
+                else:
+                    self.shared = other.shared = True
+                return space.add(self._t, v * w, [self._i, w, other._i, v])
+            w = _plain(other, space, True)
+            if w is not None:
+                return space.add(self._t, v * w, [self._i, w, 0, ONE])
         return general(self, other)
 
     return run
 
 
-def _power(general: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _divide(general: Operator) -> Operator:
     def run(self: TracedArray, other: Any) -> Any:
-        v = self.v
-        if type(other) is int and other == 2 and type(self._t) is ReverseTrace and type(v) is np.ndarray and v.ndim:
-            return TracedArray(v * v, self._t.push(_Product(self._i, 2.0 * v, 0, None)), self._t)
+        space = self.space or _enter(self)
+        if space is not None:
+            if type(other) is TracedArray and (other.space or _enter(other)) is space:
+                below = other._v
+                out = self._v / below
+                made = space.add(self._t, out, _Quotient(self._i, other._i, below, out))
+                made.shared = True
+                other.keep()
+                return made
+            below = _plain(other, space, True)
+            if below is not None:
+                return space.add(self._t, self._v / below, _Quotient(self._i, 0, below, None))
         return general(self, other)
 
     return run
 
 
-_SLOPES = {
-    getattr(np, name): (RULES[getattr(np, name)], d, "out" in reads, "0" in reads)
-    for name, (d, reads, _) in UNARY.items()
-}
+def _divide_into(general: Operator) -> Operator:
+    def run(self: TracedArray, other: Any) -> Any:
+        space = self.space or _enter(self)
+        if space is not None:
+            w = _plain(other, space, False)
+            if w is not None:
+                out = w / self._v
+                made = space.add(self._t, out, _Quotient(0, self._i, self._v, out))
+                made.shared = True
+                self.keep()
+                return made
+        return general(self, other)
+
+    return run
 
 
-def unary(ufunc: Any, x: Any) -> Any:
-    """A unary ufunc of a traced array; NotImplemented where the short way does not apply."""
-    known = _SLOPES.get(ufunc)
-    if known is None or x.base is not None or RULES[ufunc] is not known[0]:
-        return NotImplemented
-    v, trace = x._v, x._t
-    if type(trace) is not ReverseTrace or type(v) is not np.ndarray or not v.ndim:
-        return NotImplemented
-    _, slope, reads_out, reads_x = known
-    out = ufunc(v)
-    if reads_x:
-        x.shared = True
-    made = TracedArray(out, trace.push(_Unary(x._i, slope, out, v)), trace)
-    if reads_out:
-        made.shared = True
-    return made
+def _power(general: Operator) -> Operator:
+    def run(self: TracedArray, other: Any) -> Any:
+        if type(other) is int and other == 2:
+            space = self.space or _enter(self)
+            if space is not None:
+                v = self._v
+                return space.add(self._t, v * v, [self._i, 2.0 * v, 0, ONE])
+        return general(self, other)
+
+    return run
 
 
-def _install() -> None:
-    pairs = {
-        "__add__": (np.add, _plus),
-        "__radd__": (np.add, _plus),
-        "__sub__": (np.subtract, _minus),
-        "__rsub__": (np.subtract, _from),
-        "__mul__": (np.multiply, _times),
-        "__rmul__": (np.multiply, _times),
-        "__truediv__": (np.true_divide, _over),
-        "__rtruediv__": (np.true_divide, _under),
+def _negative(general: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def run(self: TracedArray) -> Any:
+        space = self.space or _enter(self)
+        return general(self) if space is None else space.add(self._t, -self._v, [self._i, MINUS, 0, ONE])
+
+    return run
+
+
+_SLOPES = {getattr(np, name): (slope, reads) for name, (slope, reads, _) in UNARY.items()}
+
+
+def _ufunc(general: Callable[..., Any], pairs: dict[Any, tuple[Operator, Operator]]) -> Callable[..., Any]:
+    """`__array_ufunc__`: unary ones here, those that have an operator by it."""
+
+    def run(self: TracedArray, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs:
+            if len(inputs) == 1:
+                known = _SLOPES.get(ufunc)
+                if known is not None:
+                    space = self.space or _enter(self)
+                    if space is not None:
+                        slope, reads = known
+                        v = self._v
+                        out = ufunc(v)
+                        if reads == "0":
+                            if self.space is None:
+                                self.keep()
+                            else:
+                                self.shared = True
+                            return space.add(self._t, out, [self._i, slope, v])
+                        if slope is itself:
+                            made = space.add(self._t, out, [self._i, out, 0, ONE])
+                        elif reads:
+                            made = space.add(self._t, out, [self._i, slope, out])
+                        else:
+                            return space.add(self._t, out, [self._i, slope(ZERO), 0, ONE])
+                        made.shared = True
+                        return made
+            elif ufunc in pairs:
+                x, y = inputs
+                if type(x) is TracedArray:
+                    return pairs[ufunc][0](x, y)
+                if type(x) is np.ndarray:
+                    return pairs[ufunc][1](y, x)
+        return general(self, ufunc, method, *inputs, **kwargs)
+
+    return run
+
+
+def _install() -> dict[Any, Rule]:
+    """Put the short way in front of the operators; the rules that it stands for."""
+    kind: Any = TracedArray
+    both = {
+        np.add: ("add", _add, _add),
+        np.subtract: ("sub", _subtract, _subtract_from),
+        np.multiply: ("mul", _multiply, _multiply),
+        np.true_divide: ("truediv", _divide, _divide_into),
     }
-    for name, (ufunc, special) in pairs.items():
-        setattr(TracedArray, name, _operator(ufunc, getattr(TracedArray, name), special))
-    TracedArray.__pow__ = _power(TracedArray.__pow__)  # type: ignore[attr-defined]
+    pairs = {}
+    for ufunc, (name, left, right) in both.items():
+        setattr(kind, f"__{name}__", left(getattr(kind, f"__{name}__")))
+        setattr(kind, f"__r{name}__", right(getattr(kind, f"__r{name}__")))
+        pairs[ufunc] = getattr(kind, f"__{name}__"), getattr(kind, f"__r{name}__")
+    kind.__pow__ = _power(kind.__pow__)
+    kind.__neg__ = _negative(kind.__neg__)
+    kind.__array_ufunc__ = _ufunc(kind.__array_ufunc__, pairs)
+    return {ufunc: RULES[ufunc] for ufunc in (*both, np.power, np.negative, *_SLOPES)}
 
 
-_install()
+_KNOWN = _install()

@@ -52,6 +52,8 @@ class TracedArray:
     """number of writes so far"""
     shared = False
     """something recorded holds the buffer: copy before writing"""
+    space: Any = None
+    """what the array has in common with others (`array_fast.Space`), once that is known; None for views"""
 
     def __init__(self, v: Any, i: Any, t: Any) -> None:
         self._v = v
@@ -68,6 +70,7 @@ class TracedArray:
     @v.setter
     def v(self, value: Any) -> None:
         self._v = value
+        self.space = None
 
     @property
     def i(self) -> Any:
@@ -90,6 +93,7 @@ class TracedArray:
     @t.setter
     def t(self, value: Any) -> None:
         self._t = value
+        self.space = None
 
     def _value(self) -> Any:
         return self.v
@@ -112,6 +116,10 @@ class TracedArray:
                 view._v, view._i, view._t, view.shared = again._v, again._i, again._t, again.shared
                 view.seen = base.version
                 view.version += 1
+
+    def link(self, base: TracedArray, cut: tuple[Any, ...]) -> None:
+        """Become a view of `base`."""
+        self.base, self.cut, self.seen, self.space = base, cut, base.version, None
 
     def keep(self) -> Any:
         """The value as it is now, safe against later writes through this handle and its relatives."""
@@ -156,7 +164,7 @@ class TracedArray:
             if not out._is_array_:
                 return out
         if not is_advanced(key):
-            out.base, out.cut, out.seen = self, (0, None, key, {}), self.version
+            out.link(self, (0, None, key, {}))
         return out
 
     def __len__(self) -> int:
@@ -379,19 +387,10 @@ class TracedArray:
         return primal_of(value) in primal_of(self)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if len(inputs) == 1 and method == "__call__" and not kwargs:
-            made = fast.unary(ufunc, self)
-            if made is not NotImplemented:
-                return made
         return calls.array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return calls.array_function(func, args, kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
-        return calls.method_of(self, name)
 
 
 # ---- operators, made from the ufuncs
@@ -450,6 +449,18 @@ for _name in _COMPARISONS:
 TracedArray.__neg__ = _unary(np.negative)  # type: ignore[attr-defined]
 TracedArray.__pos__ = _unary(np.positive)  # type: ignore[attr-defined]
 TracedArray.__abs__ = _unary(np.absolute)  # type: ignore[attr-defined]
+
+
+# ---- the other attributes of an array: a `__getattr__` would make every attribute slower, those of the class as well
+
+
+def _attribute(name: str) -> property:
+    return property(lambda self: calls.method_of(self, name), doc=f"As `numpy.ndarray.{name}`.")
+
+
+for _name in dir(np.ndarray):
+    if not _name.startswith("__") and not hasattr(TracedArray, _name):
+        setattr(TracedArray, _name, _attribute(_name))
 
 
 # ---- helpers
@@ -512,9 +523,8 @@ def link_view(result: TracedArray, rule: Rule, args: tuple[Any, ...], kwargs: di
     for place, one in enumerate(args):
         if type(one) is TracedArray and np.may_share_memory(ground, primal_of(one)):
             rest = (*args[:place], *args[place + 1 :])
-            result.base, result.cut, result.seen = one, (place, rule, rest, kwargs), one.version
+            result.link(one, (place, rule, rest, kwargs))
             return
 
 
 from custodiet.autodiff import array_calls as calls  # noqa: E402 - they need the class above
-from custodiet.autodiff import array_fast as fast  # noqa: E402

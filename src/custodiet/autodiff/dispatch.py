@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +22,37 @@ from custodiet.autodiff.pytree import flatten
 from custodiet.autodiff.rules.core import primal_of
 from custodiet.errors import DifferentiationError
 
-__all__ = ["COMPILER_ERRORS", "MODES", "Explanation", "State", "explain_call", "run_value_and_grad", "scalar_result"]
+__all__ = [
+    "MODES", "CompilerDefectWarning", "Crashed", "Explanation", "State", "explain_call", "run_value_and_grad", "scalar_result",
+    "tell_defect",
+]  # fmt: skip
 
 MODES = ("auto", "compile", "trace")
-COMPILER_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""what a defect of the compiler may raise: the program is then for the tape"""
 HOT_AFTER_S = 0.2
 """a first call that is still on the tape then is compiled meanwhile"""
+
+
+class CompilerDefectWarning(RuntimeWarning):
+    """The compiler failed on a program in a way that it should not; the derivative is the tape's, and right."""
+
+
+class Crashed(Declined):
+    """A program that the compiler failed on."""
+
+    def __init__(self, error: Exception) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        super().__init__(f"compiler defect{where}: {type(error).__name__}: {error}")
+        self.told = False
+
+
+def tell_defect(f: Callable[..., Any], declined: Any) -> None:
+    """Warn, once per program and types, where the compiler failed rather than declined."""
+    if isinstance(declined, Crashed) and not declined.told:
+        declined.told = True
+        warnings.warn(
+            f"{_name(f)} ran on the tape: {declined}. Please report the program.", CompilerDefectWarning, stacklevel=4
+        )
 
 
 class TapeStopped(BaseException):
@@ -160,6 +187,7 @@ def _run_compiled(
             return _first_call(f, args, places, has_aux, state, key)
         entry = state.compiled[key] = _compiled(f, args, places, has_aux)
     if isinstance(entry, Declined):
+        tell_defect(f, entry)
         if mode == "compile":
             hint = 'mode="auto" takes the tape.'
             raise DifferentiationError(f"{_name(f)} cannot be compiled: {entry}", hint=hint) from None
@@ -178,8 +206,12 @@ def _compiled(
         return compile_gradient(f, args, places, has_aux=has_aux)
     except Declined as declined:
         return declined
-    except COMPILER_ERRORS as error:
-        return Declined(f"the compiler failed ({type(error).__name__}: {error}); please report the program")
+    except RecursionError:
+        return Declined("its expressions nest deeper than the compiler can follow")
+    except (
+        Exception
+    ) as error:  # a defect of the compiler is no reason to fail, and none to be silent: see `tell_defect`
+        return Crashed(error)
 
 
 def _first_call(
@@ -243,6 +275,7 @@ def explain_call(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     places = tuple(place for place, one in enumerate(args) if _has_floats(one))
     found = _compiled(f, args, places, False)
     if isinstance(found, Declined):
+        tell_defect(f, found)
         return Explanation(path="trace", reason=str(found))
     reason = f"compiled for {len(found.program.params)} numbers and arrays, {found.num_blocks} basic blocks"
     if mode == "auto":

@@ -19,7 +19,8 @@ from custodiet.autodiff.forward import ForwardTrace
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable
 from custodiet.autodiff.reach import Reach
 from custodiet.autodiff.rules.core import copied_alike, primal_of
-from custodiet.autodiff.tape import ReverseTrace, pull
+from custodiet.autodiff.sweep import pull
+from custodiet.autodiff.tape import ReverseTrace
 from custodiet.errors import DifferentiationError
 
 __all__ = ["Recorded", "argument_name", "check_argnums", "forward_call", "reached", "reverse_call", "settle"]

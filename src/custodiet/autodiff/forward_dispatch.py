@@ -17,7 +17,7 @@ from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.verify import copied
 from custodiet.autodiff.compiler.verify_forward import verify_tangent
 from custodiet.autodiff.core import traced
-from custodiet.autodiff.dispatch import COMPILER_ERRORS, State
+from custodiet.autodiff.dispatch import Crashed, State, tell_defect
 from custodiet.autodiff.pytree import flatten
 from custodiet.errors import DifferentiationError
 
@@ -102,6 +102,7 @@ def native_forward(
             return None  # the interpreted path raises what CPython raises
         except Declined as declined:
             entry = state.compiled[key] = declined
+    tell_defect(f, entry)
     if mode == "compile":
         name = getattr(f, "__name__", repr(f))
         raise DifferentiationError(f"{name} cannot be compiled: {entry}", hint='mode="auto" interprets it.') from None
@@ -113,21 +114,24 @@ def _compiled(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
         return compile_tangent(f, args, places)
     except Declined as declined:
         return declined
-    except COMPILER_ERRORS as error:
-        return Declined(f"the compiler failed ({type(error).__name__}: {error}); please report the program")
+    except RecursionError:
+        return Declined("its expressions nest deeper than the compiler can follow")
+    except Exception as error:
+        return Crashed(error)
 
 
 def _checked(
     f: Callable[..., Any], entry: CompiledTangent, args: tuple[Any, ...], places: tuple[int, ...],
     seeds: NDArray[np.float64] | None, write_back: bool,
 ) -> Forward:  # fmt: skip
-    unknown = write_back and entry.writes and entry.verified != entry.all_blocks
+    checked = entry.verified_once and entry.verified == entry.all_blocks
+    unknown = write_back and entry.writes and not checked
     before = copied(args) if unknown else args
     values, changes, entered = entry(args, seeds, write_back=write_back, with_values=not entry.only_changes)
     fresh = entered & ~entry.verified
     if fresh or not entry.verified_once:
         if entry.only_changes:
-            values, _, _ = entry(args, seeds)
+            values, _, _ = entry(before, seeds)
         after = args if write_back else None
         if verify_tangent(f, entry, before, after, places, seeds, values, changes, entry.where(fresh)):
             entry.verified |= entered
@@ -139,8 +143,10 @@ def runs_long(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
     """Whether CPython alone needs so long that the first call is compiled; what cannot be compiled is not run."""
     try:
         read_program(f, args, places)
-    except (Declined, *COMPILER_ERRORS):
+    except Declined:
         return False
+    except Exception:  # a defect, which compiling tells
+        return True
     begun = time.perf_counter()
     try:
         f(*copied(args))

@@ -21,7 +21,9 @@ import dis
 import functools
 import sys
 import types
+import weakref
 from abc import ABCMeta
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -167,6 +169,16 @@ class _ModuleView(types.ModuleType):
         setattr(self.__dict__["_module"], name, primal_of(value))
 
 
+def _importing(reach: weakref.ref[Reach]) -> Callable[..., Any]:
+    """`__import__` for functions that `reach` made; their globals keep it alive."""
+
+    def run(name: str, *args: Any, **kwargs: Any) -> Any:
+        found, owner = builtins.__import__(name, *args, **kwargs), reach()
+        return found if owner is None else owner.replace(found)
+
+    return run
+
+
 class Reach:
     """The exchanges made for one derivative; throw it away afterwards."""
 
@@ -179,10 +191,7 @@ class Reach:
         self.cells: dict[int, tuple[Any, Any, Any]] = {}
         self.classes: list[tuple[type, type, dict[str, Any]]] = []
         self.budget = 20_000
-        self.builtins = {**vars(builtins), "__import__": self._import}
-
-    def _import(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        return self.replace(builtins.__import__(name, *args, **kwargs))
+        self.builtins = {**vars(builtins), "__import__": _importing(weakref.ref(self))}
 
     def finish(self) -> None:
         """Write back what the function wrote into globals, closures, attributes, containers and arrays."""
@@ -204,6 +213,8 @@ class Reach:
             now = primal_of(handle)
             if now is not original and original.flags["W"]:
                 original[...] = now
+        for one in (self.made, self.alive, self.arrays, self.doubles, self.overlays, self.cells, self.classes):
+            one.clear()  # they refer to each other: the copies of the arrays would wait for the garbage collector
 
     def check_aliases(self, lifted: list[tuple[TracedArray, np.ndarray[Any, Any]]]) -> None:
         """Raise if an array was written into that the function got twice, or that overlaps another one that it got."""

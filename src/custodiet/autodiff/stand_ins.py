@@ -37,6 +37,8 @@ def _module(original: types.ModuleType, names: dict[str, Any]) -> types.ModuleTy
     def __getattr__(name: str) -> Any:
         return getattr(original, name)
 
+    ufuncs = {name: one for name, one in vars(original).items() if isinstance(one, real_numpy.ufunc)}
+    stand_in.__dict__.update(ufuncs)  # asking the original each time costs as much as one on a small array
     stand_in.__dict__.update(names, __getattr__=__getattr__, __wrapped__=original)
     return stand_in
 

@@ -1,8 +1,8 @@
-"""Reverse mode by recording: the tape and the sweep back over it.
+"""Reverse mode by recording: the tape.
 
-The tape is a list. An operation on numbers is a tuple `(place of a, d/da, place of b, d/db)`; anything else is a small
-object that knows how to hand its cotangent on. Place 0 is nobody's. Adjoints of arrays are buffers that reading and
-writing single elements updates in place, so that a loop over elements costs what its steps cost.
+The tape is a list. An operation on numbers is a tuple `(place of a, d/da, place of b, d/db)`, a common one on arrays a
+list of the same four or of three (`array_fast`); anything else is a small object that knows how to hand its cotangent
+on. Place 0 is nobody's. `sweep` goes back over it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.arrays import TracedArray, cell_of
+from custodiet.autodiff.arrays import TracedArray
 from custodiet.autodiff.core import Trace, fail, operands, run_primal, traced
 from custodiet.autodiff.floats import TracedFloat
-from custodiet.autodiff.rules.core import Rule, dtype_of, primal_of, scale, shape_of, unbroadcast
+from custodiet.autodiff.rules.core import Rule, dtype_of, scale, shape_of, unbroadcast
 from custodiet.autodiff.rules.indexing import freeze_index, index_add, is_advanced, winning_writes
+from custodiet.autodiff.sweep import ZERO, Sweep, writable
 
-__all__ = ["ReverseTrace", "Sweep", "pull"]
-
-ZERO = 0.0
-"""The very object that says "no cotangent has come" (compared by identity)."""
+__all__ = ["ReverseTrace"]
 
 _BIG = 4096
 
@@ -82,59 +80,6 @@ def _held(one: Any, trace: Trace, needed: bool) -> Any:
         if needed and one.flags["W"]:
             return one.copy()  # the caller may change it before the sweep back
     return one
-
-
-def _writable(number: Any) -> Any:
-    """The adjoint of an array without axes, which came as a number."""
-    return cell_of(number) if traced(number) else np.array(number)
-
-
-class Sweep:
-    """Adjoints during one sweep; `own[i]` where the buffer of place i may be changed in place."""
-
-    __slots__ = ("adjoint", "guarded", "own")
-
-    def __init__(self, size: int, guarded: bool) -> None:
-        self.guarded = guarded
-        self.adjoint: list[Any] = [ZERO] * size
-        self.own = bytearray(size)
-
-    def add(self, place: int, c: Any) -> None:
-        now = self.adjoint[place]
-        if now is ZERO:
-            self.adjoint[place] = c
-        elif self.own[place] and type(now) is np.ndarray and type(c) is np.ndarray and now.shape == c.shape:
-            now += c
-        else:
-            self.adjoint[place] = now + c
-            self.own[place] = 1
-
-    def take(self, place: int, c: Any) -> None:
-        """Add a plain array that nobody else holds."""
-        now = self.adjoint[place]
-        if now is ZERO:
-            self.adjoint[place] = c
-            self.own[place] = 1
-        elif self.own[place] and type(now) is np.ndarray and now.shape == c.shape:
-            now += c
-        else:
-            self.adjoint[place] = now + c
-            self.own[place] = 1
-
-    def buffer(self, place: int, shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
-        """The adjoint of an array as something to write into."""
-        now = self.adjoint[place]
-        if now is ZERO:
-            now = np.zeros(shape, dtype)
-        elif not isinstance(now, np.ndarray):
-            now = _writable(now)
-        elif not self.own[place] or type(now) is not np.ndarray:
-            now = now.copy()
-        if type(now) is np.ndarray and traced(like):
-            now = TracedArray(now, 0, None)
-        self.adjoint[place] = now
-        self.own[place] = 1
-        return now
 
 
 class _Node:
@@ -208,7 +153,7 @@ class _Set:
 
     def pull(self, g: Any, sweep: Sweep, place: int) -> None:
         if not isinstance(g, np.ndarray):
-            g = _writable(g)
+            g = writable(g)
         elif not sweep.own[place]:
             g = g.copy()
         sweep.adjoint[place] = ZERO
@@ -279,10 +224,12 @@ class _Call:
 class ReverseTrace(Trace):
     """A tape."""
 
-    __slots__ = ("custom", "entries")
+    __slots__ = ("custom", "entries", "spaces")
 
     def __init__(self) -> None:
         super().__init__()
+        self.spaces: dict[Any, Any] = {}
+        """(shape, dtype) -> what `array_fast` knows its arrays by"""
         self.custom = False
         """a derivative written by the user is on the tape: it must not see what an unguarded sweep may spoil"""
         self.entries: list[Any] = [None]
@@ -436,65 +383,3 @@ class ReverseTrace(Trace):
             if one._is_array_:
                 one.shared = True
         return made
-
-
-def pull(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int]) -> list[Any]:
-    """Sweep back over a tape.
-
-    Args:
-        seeds: (place, cotangent) of the results; a place may occur more than once.
-        wanted: places of the independent variables.
-
-    Returns:
-        One cotangent per wanted place; 0.0 where nothing came.
-    """
-    with np.errstate(all="ignore"):
-        if not trace.custom:
-            got = _sweep(trace, seeds, wanted, False)
-            if all(map(_is_finite, got)):
-                return got
-        return _sweep(trace, seeds, wanted, True)
-
-
-def _is_finite(g: Any) -> bool:
-    plain = primal_of(g)
-    total = plain.sum() if isinstance(plain, np.ndarray) else plain
-    return total - total == 0.0
-
-
-def _sweep(trace: ReverseTrace, seeds: list[tuple[int, Any]], wanted: list[int], guarded: bool) -> list[Any]:
-    """One sweep back.
-
-    Unguarded, numbers and the common array operations multiply without looking for a zero that met an infinity.
-    Whatever that spoils stays NaN or is dropped on its way, so that it shows in the result, and then the guarded sweep
-    is made. The rules themselves are always guarded.
-    """
-    entries = trace.entries
-    start = max((place for place, _ in seeds), default=0)
-    sweep = Sweep(max(start, *wanted, 0) + 1 if wanted else start + 1, guarded)
-    adjoint = sweep.adjoint
-    for place, g in seeds:
-        if place:
-            sweep.add(place, g)
-    for place in range(start, 0, -1):
-        g = adjoint[place]
-        if g is ZERO:
-            continue
-        entry = entries[place]
-        if type(entry) is tuple:
-            if not guarded and (type(g) is float or not traced(g)):
-                if not g:
-                    continue
-                a, da, b, db = entry
-                adjoint[a] += g * da
-                if b:
-                    adjoint[b] += g * db
-            else:
-                a, da, b, db = entry
-                sweep.add(a, scale(g, da))
-                if b:
-                    sweep.add(b, scale(g, db))
-        elif entry is not None:
-            entry.pull(g, sweep, place)
-            adjoint[place] = ZERO
-    return [adjoint[place] for place in wanted]

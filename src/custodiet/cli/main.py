@@ -59,6 +59,9 @@ app.command(
     help="Compress files in as many bits as a model's cross-entropy.",
 )
 app.command("custodiet.cli.compress:decompress", name="decompress", help="Give back the exact bytes, or fail.")
+app.command(
+    "custodiet.cli.logic:app", name="logic", help="Make problems of logic with proved labels, and judge answers."
+)
 app.command("custodiet.cli.report:report", name="report", help="Rebuild the HTML and Markdown of a run.")
 app.command("custodiet.cli.runs:app", name="runs", help="List, show and remove runs.")
 app.command(

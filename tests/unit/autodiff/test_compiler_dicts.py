@@ -129,7 +129,8 @@ def made_by_a_function(x, n):
         d["w"] = v * 2.0
         return d
 
-    e, f = make(x), make(x * x)
+    e = make(x)
+    f = make(x * x)
     e["u"] = f["w"] * 3.0
     return e["u"] * e["w"] + f["u"]
 

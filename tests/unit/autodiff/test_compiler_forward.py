@@ -25,7 +25,7 @@ WIDTHS = (1, 3, 16, 40)
 RECURSIVE = {
     "fibonacci_like", "tree_value", "mutual", "power_by_squaring", "minor_determinant", "adaptive_simpson", "det",
 }  # fmt: skip
-OTHERS = {"list_append", "random_noise", "random_vector", "lstm_array"}
+OTHERS = {"random_noise", "random_vector", "lstm_array"}
 
 
 def is_compiled(program):

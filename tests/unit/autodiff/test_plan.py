@@ -68,7 +68,7 @@ def test_a_kept_plan_spares_the_reverse_sweep_and_answers_the_same(function, arg
     with monkeypatch.context() as patch:
         patch.setattr(entry, "reverse_program", no_sweep)
         found = compile_gradient(function, args, argnums)
-        assert found.plan == fresh.plan and found.block_lines == fresh.block_lines
+        assert found.plan == fresh.plan and found.block_places == fresh.block_places
         one, other = copies(args), copies(args)
         same(fresh(one), found(other))
         for mine, theirs in zip(one, other, strict=True):  # written arguments alike

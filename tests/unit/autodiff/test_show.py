@@ -9,17 +9,18 @@ import pytest
 from benchmarks.programs import small_programs
 from benchmarks.programs.coverage import examples
 from custodiet.autodiff import grad, value_and_grad
-from custodiet.autodiff.compiler.adjoint import walk
 from custodiet.autodiff.compiler.entry import Trapped, compile_gradient, flatten_argument, kind_of
 from custodiet.autodiff.compiler.frontend import Declined, free_value
-from custodiet.autodiff.compiler.ir import Call, Stmt
+from custodiet.autodiff.compiler.ir import Stmt
 from custodiet.autodiff.compiler.show import RUNTIME, show_compiled, show_program
 from custodiet.errors import DifferentiationError
+from tests.unit.autodiff import recursive_programs
 
 PROGRAMS = [(one.name, one.function, one.inputs, one.argnums) for one in [*examples(), *small_programs()]]
+PROGRAMS += [(f.__name__, f, inputs, argnums) for f, inputs, argnums in recursive_programs.PROGRAMS]
 DECLINED = {
-    "list_append", "random_noise", "random_vector", "geometric_terms", "own_numbers", "stateful_object", "product_table",
-    "string_program", "set_and_sort", "lstm_array", "ba_residuals", "ba_shifted", "hand_simple", "hand_complicated", "hand_shifted",
+    "random_noise", "random_vector", "geometric_terms", "own_numbers", "stateful_object", "lstm_array", "ba_residuals",
+    "ba_shifted", "hand_simple", "hand_complicated", "hand_shifted",
 }  # fmt: skip
 
 
@@ -45,10 +46,6 @@ def test_text_gives_the_numbers_of_the_native_code(program):
             compile_gradient(function, inputs, argnums)
         return
     entry = compile_gradient(function, inputs, argnums)
-    if any(isinstance(stmt, Call) for stmt in walk(entry.program.body)):
-        with pytest.raises(DifferentiationError, match="no form for `Call` statements"):
-            show_compiled(entry)
-        return
     if name == "guarded":  # raises and catches: the native code leaves it to CPython
         with pytest.raises(Trapped):
             entry(copy.deepcopy(inputs))
@@ -136,3 +133,21 @@ def test_names_of_python_stay_pythons():
     entry = compile_gradient(sum_of, (2.0, 3.0), (0, 1))
     value, gradients = run_text(entry, (2.0, 3.0))
     assert (value, gradients) == (12.0, (12.0, 4.0))
+
+
+def power(t, k):
+    if k == 0:
+        return 1.0
+    half = power(t, k // 2)
+    return half * half * t if k % 2 else half * half
+
+
+def test_function_that_calls_itself_reads_like_the_program():
+    text = str(grad(power).source_for(1.1, 9))
+    assert "def power_call(t, k):" in text and "half, record = power_call(t, k // 2)" in text
+    assert "def back(seed):" in text and "record(half_bar)" in text
+    assert text.count("half = power(t, k // 2)") == 2
+    namespace = dict(RUNTIME)
+    exec(text, namespace)
+    value, (slope,) = namespace["power_gradient"](1.1, 9)
+    assert (value, slope) == (pytest.approx(1.1**9), pytest.approx(9 * 1.1**8))

@@ -1,12 +1,14 @@
 """The safety net: a wrong derivative rule is caught by the first compiled call that uses it, with the line."""
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import special
 
-from custodiet.autodiff import grad, value_and_grad
+from custodiet.autodiff import grad, jacobian, value_and_grad
 from custodiet.autodiff.compiler import verify
 from custodiet.autodiff.compiler.operations import DERIVATIVES
 from custodiet.errors import DifferentiationError
@@ -52,6 +54,36 @@ PROGRAMS = {
     "hypot": lambda x, y: math.hypot(x, y),
     "atan2": lambda x, y: math.atan2(x, y),
     "copysign": lambda x, y: math.copysign(x, -1.0) + y,
+    "cfmod": lambda x, y: math.fmod(5.0 * x, y),
+    "tgamma": lambda x, y: math.gamma(x) + y,
+    "logaddexp": lambda x, y: np.logaddexp(x, y),
+    "logaddexp2": lambda x, y: np.logaddexp2(x, y),
+    "digamma": lambda x, y: special.psi(x) + y,
+    "gamma": lambda x, y: special.gamma(x) + y,
+    "rgamma": lambda x, y: special.rgamma(x) + y,
+    "erfcx": lambda x, y: special.erfcx(x) + y,
+    "erfinv": lambda x, y: special.erfinv(x) + y,
+    "erfcinv": lambda x, y: special.erfcinv(x) + y,
+    "expit": lambda x, y: special.expit(x) + y,
+    "log_expit": lambda x, y: special.log_expit(x) + y,
+    "logit": lambda x, y: special.logit(x) + y,
+    "entr": lambda x, y: special.entr(x) + y,
+    "ndtr": lambda x, y: special.ndtr(x) + y,
+    "log_ndtr": lambda x, y: special.log_ndtr(x) + y,
+    "ndtri": lambda x, y: special.ndtri(x) + y,
+    "i0": lambda x, y: special.i0(x) + y,
+    "i1": lambda x, y: special.i1(x) + y,
+    "i0e": lambda x, y: special.i0e(x) + y,
+    "i1e": lambda x, y: special.i1e(x) + y,
+    "j0": lambda x, y: special.j0(x) + y,
+    "j1": lambda x, y: special.j1(x) + y,
+    "exprel": lambda x, y: special.exprel(x) + y,
+    "xlogy": lambda x, y: special.xlogy(x, y),
+    "xlog1py": lambda x, y: special.xlog1py(x, y),
+    "rel_entr": lambda x, y: special.rel_entr(x, y),
+    "kl_div": lambda x, y: special.kl_div(x, y),
+    "betaln": lambda x, y: special.betaln(x, y),
+    "beta": lambda x, y: special.beta(x, y),
 }
 REDUCTIONS = {"fadd_r": lambda a: np.sum(a * a)}
 CASES = [
@@ -273,3 +305,114 @@ def test_infinities_of_two_signs_and_nan_are_three_things():
             verify.compare_values(value, expected, "file.py:3")
     verify.compare_values(math.nan, math.nan, "file.py:3")
     verify.compare_values(-math.inf, -math.inf, "file.py:3")
+
+
+HELPERS = """import math
+
+
+SCALE = 2.0
+
+
+def bent(x, n):
+    if n > 3:
+        return math.sinh(x) * SCALE
+    return x
+
+
+def summed(a):
+    total = 0.0
+    for one in a:
+        total += bent(one, 9)
+    return total
+
+
+def outer(x, n):
+    def inner(y):
+        if n > 5:
+            return math.sinh(y)
+        return y
+
+    return inner(x)
+"""
+
+
+@pytest.fixture
+def helpers(monkeypatch, tmp_path):
+    """A module in another file."""
+    (tmp_path / "verify_helpers.py").write_text(HELPERS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "verify_helpers", raising=False)
+    import verify_helpers
+
+    return verify_helpers
+
+
+def test_line_of_a_helper_in_another_file(monkeypatch, helpers):
+    def f(x, n):
+        y = x * 2.0
+        return helpers.bent(y, n) + 1.0
+
+    mutate(monkeypatch, "sinh", 0)
+    call = grad(f, mode="compile")
+    assert call(1.0, 1) == 2.0
+    with pytest.raises(DifferentiationError, match=r"verify_helpers.py:8\b"):
+        call(1.0, 4)
+
+
+def test_line_of_a_nested_function_of_a_helper(monkeypatch, helpers):
+    mutate(monkeypatch, "sinh", 0)
+    call = grad(lambda x, n: helpers.outer(x, n) * 2.0, mode="compile")
+    assert call(1.0, 1) == 2.0
+    with pytest.raises(DifferentiationError, match=r"verify_helpers.py:22\b"):
+        call(1.0, 6)
+
+
+def test_line_of_a_helper_in_forward_mode(monkeypatch, helpers):
+    mutate(monkeypatch, "sinh", 0)
+    call = jacobian(lambda x, n: helpers.bent(x, n) * 2.0, mode="compile")
+    assert call(1.0, 1) == 2.0
+    with pytest.raises(DifferentiationError, match=r"verify_helpers.py:8\b"):
+        call(1.0, 4)
+
+
+def test_line_of_a_helper_from_a_kept_plan(monkeypatch, helpers, tmp_path):
+    monkeypatch.setenv("CUSTODIET_CACHE", str(tmp_path / "cache"))
+
+    def f(x, n):
+        return helpers.bent(x, n) + 1.0
+
+    mutate(monkeypatch, "sinh", 0)
+    for _ in range(2):
+        with pytest.raises(DifferentiationError, match=r"verify_helpers.py:8\b"):
+            grad(f, mode="compile")(1.0, 4)
+
+
+def helper_below(x, n):
+    if n > 3:
+        return math.cosh(x)
+    return x
+
+
+def test_line_of_a_helper_in_the_same_file(monkeypatch):
+    def f(x, n):
+        return helper_below(x, n) + 1.0
+
+    mutate(monkeypatch, "cosh", 0)
+    call = grad(f, mode="compile")
+    call(1.0, 1)
+    with pytest.raises(DifferentiationError, match=rf"{HERE}:{helper_below.__code__.co_firstlineno + 1}\b"):
+        call(1.0, 4)
+
+
+def test_line_of_a_library_function_is_that_of_its_call(monkeypatch):
+    def f(a, b):
+        y = a[0] * 2.0
+
+        return np.linalg.solve(a.reshape((2, 2)), b)[0] + y
+
+    mutate(monkeypatch, "fsub", 1)
+    with pytest.raises(DifferentiationError, match=rf"{HERE}:{f.__code__.co_firstlineno + 3}\b"):
+        grad(f, mode="compile")(np.array([2.0, 0.3, 0.4, 3.0]), np.array([1.0, 2.0]))
+    trapped = value_and_grad(f, mode="compile")
+    with pytest.raises(np.linalg.LinAlgError):
+        trapped(np.zeros(4), np.ones(2))

@@ -30,7 +30,7 @@ from custodiet.autodiff.compiler.ir import (
     Update,
 )
 
-__all__ = ["ArrayExpressions", "Lazy", "Transposed", "is_array"]
+__all__ = ["ArrayExpressions", "Lazy", "Mask", "Transposed", "is_array"]
 
 Index = tuple[Operand, ...]
 
@@ -46,6 +46,10 @@ class Lazy:
     """an element is only read, not computed"""
     view_of: Ref | None = None
     """what NumPy would alias"""
+
+
+class Mask(Lazy):
+    """An array of bools that was computed: zeros and ones in memory."""
 
 
 class ArrayExpressions:
@@ -76,6 +80,9 @@ class ArrayExpressions:
         raise TypeError("a part of a Lowerer")
 
     def as_float(self, value: Any, line: int) -> Operand:
+        raise TypeError("a part of a Lowerer")
+
+    def place(self, line: int) -> int:
         raise TypeError("a part of a Lowerer")
 
     # -- shapes ---------------------------------------------------------------------------------------------------------
@@ -174,11 +181,16 @@ class ArrayExpressions:
 
     def materialize(self, value: Any, line: int, name: str = "array") -> Any:
         """Memory for an array that was not computed yet; anything else as it is."""
-        if not isinstance(value, Lazy):
+        if not isinstance(value, Lazy) or isinstance(value, Mask):
             return value
+        if value.dtype == "b":
+            memory = self.new_array("mask", value.dims, "i", line, blank=True)
+            self.nest(value.dims, lambda at: self._initial(memory, at, self.op("btoi", value.element(at)), line), line)
+            ints = self.lazy(memory, line)
+            return Mask(ints.dims, "b", lambda at: self.op("ine", ints.element(at), Const(0)), cheap=True)
         dst = self.new_array(name, value.dims, value.dtype, line, blank=True)
         if value.view_of is not None:
-            self.view_copies.append((dst.name, value.view_of.name, line))
+            self.view_copies.append((dst.name, value.view_of.name, self.place(line)))
         self.nest(value.dims, lambda index: self._initial(dst, index, value.element(index), line), line)
         return dst
 
@@ -242,58 +254,60 @@ class ArrayExpressions:
 
     # -- reductions -----------------------------------------------------------------------------------------------------
 
-    def reduce(self, value: Lazy, axis: int | None, kind: str, keepdims: bool, line: int) -> Any:
-        """Sum, product, mean, max or min of all elements, or along an axis."""
-        if kind in ("max", "min") and not value.cheap:
-            value = self.lazy(self.materialize(value, line), line)
-        whole = kind in ("sum", "prod") and value.dtype in ("i", "b")
-        if axis is None:
-            return self._reduced(value.dims, value.element, kind, line, whole)
-        axis %= len(value.dims)
-        kept = [one for place, one in enumerate(value.dims) if place != axis]
-        length = value.dims[axis]
+    def along(
+        self, value: Lazy, axes: Sequence[int], work: Callable[[Lazy], Operand], dtype: str, *, keepdims: bool = False
+    ) -> Any:
+        """A number for each lane of an array.
+
+        Args:
+            value: the array.
+            axes: the lane's, in order.
+            work: from a lane, an array over these axes, to a number.
+            dtype: of that number.
+            keepdims: the lane's axes stay, with length 1.
+        """
+        kept = [place for place in range(len(value.dims)) if place not in axes]
 
         def element(index: Index) -> Operand:
-            def inner(at: Index) -> Operand:
-                return value.element((*index[:axis], *at, *index[axis:]))
+            return work(self.lane(value, axes, index))
 
-            return self._reduced([length], inner, kind, line, whole)
-
-        dtype = "i" if whole else "f"
         if not keepdims:
-            return Lazy(kept, dtype, element) if kept else element(())
-        dims = [*kept[:axis], Const(1), *kept[axis:]]
-        return Lazy(dims, dtype, lambda index: element((*index[:axis], *index[axis + 1 :])))
+            return Lazy([value.dims[place] for place in kept], dtype, element) if kept else element(())
+        dims = [Const(1) if place in axes else one for place, one in enumerate(value.dims)]
+        return Lazy(dims, dtype, lambda index: element(tuple(index[place] for place in kept)))
 
-    def _reduced(
-        self, dims: Sequence[Operand], element: Callable[[Index], Operand], kind: str, line: int, whole: bool = False
-    ) -> Operand:
-        def count(index: Index) -> Operand:
-            one = element(index)
-            return self.op("btoi", one) if one.type == "b" else one
+    @staticmethod
+    def lane(value: Lazy, axes: Sequence[int], kept: Index) -> Lazy:
+        """The part of an array over some axes, the others fixed."""
 
-        if whole:
-            start, op = (Const(0), "iadd") if kind == "sum" else (Const(1), "imul")
-            return self.fold(dims, start, lambda acc, index: self.op(op, acc, count(index)), line)
+        def element(inner: Index) -> Operand:
+            own, other = iter(inner), iter(kept)
+            return value.element(tuple(next(own if place in axes else other) for place in range(len(value.dims))))
+
+        return Lazy([value.dims[place] for place in axes], value.dtype, element, value.cheap)
+
+    def reduce(self, value: Lazy, axes: Sequence[int], kind: str, line: int, *, keepdims: bool = False) -> Any:
+        """Sum, product, mean, max or min along axes."""
+        if kind in ("max", "min") and not value.cheap:
+            value = self.lazy(self.materialize(value, line), line)
+        dtype = "i" if value.dtype in "ib" and kind != "mean" else "f"
+        return self.along(value, axes, lambda lane: self.reduced(lane, kind, line), dtype, keepdims=keepdims)
+
+    def reduced(self, lane: Lazy, kind: str, line: int) -> Operand:
+        """Sum, product, mean, max or min of all elements; ints stay ints, but in a mean."""
+        if lane.dtype in "ib" and kind != "mean":
+            return self._reduced_ints(lane, kind, line)
+        dims = lane.dims
 
         def number(index: Index) -> Operand:
-            return self.as_float(element(index), line)
+            return self.as_float(lane.element(index), line)
 
         if kind in ("sum", "mean"):
             total = self.fold(dims, Const(0.0), lambda acc, index: self.op("fadd_r", acc, number(index)), line)
             return total if kind == "sum" else self.op("fdiv", total, self.as_float(self._count(dims), line))
         if kind == "prod":
             return self.fold(dims, Const(1.0), lambda acc, index: self.op("fmul", acc, number(index)), line)
-        self.emit(Require(self.op("igt", self._count(dims), Const(0)), line=line))
-        better = "fgt" if kind == "max" else "flt"
-        worst = Const(float("-inf") if kind == "max" else float("inf"))
-
-        def step(acc: Operand, index: Index) -> Operand:
-            one = number(index)  # NaN wins and stays, as in NumPy
-            wins = self.op("or", self.op(better, one, acc), self.op("fne", one, one))
-            return self.op("select", wins, one, acc)
-
-        best = self.op("still", self.fold(dims, worst, step, line))  # its slope is that of the elements that attain it
+        best = self.extremum(lane, kind, line)
 
         def attained(acc: Operand, index: Index) -> Operand:
             one = number(index)
@@ -305,6 +319,31 @@ class ArrayExpressions:
         total = self.fold(dims, Const(0.0), attained, line)
         ties = self.fold(dims, Const(0.0), counted, line)
         return self.op("select", self.op("feq", ties, Const(1.0)), total, self.op("fdiv", total, ties))
+
+    def extremum(self, lane: Lazy, kind: str, line: int) -> Operand:
+        """The largest or smallest float, NaN where there is one, without a derivative: that is the attaining elements'."""
+        self.emit(Require(self.op("igt", self._count(lane.dims), Const(0)), line=line))
+        better = "fgt" if kind == "max" else "flt"
+
+        def step(acc: Operand, index: Index) -> Operand:
+            one = self.as_float(lane.element(index), line)
+            take = self.op("or", self.op(better, one, acc), self.op("fne", one, one))
+            return self.op("select", take, one, acc)
+
+        worst = Const(float("-inf") if kind == "max" else float("inf"))
+        return self.op("still", self.fold(lane.dims, worst, step, line))
+
+    def _reduced_ints(self, lane: Lazy, kind: str, line: int) -> Operand:
+        def number(index: Index) -> Operand:
+            one = lane.element(index)
+            return self.op("btoi", one) if one.type == "b" else one
+
+        if kind in ("sum", "prod"):
+            op, start = ("iadd", Const(0)) if kind == "sum" else ("imul", Const(1))
+            return self.fold(lane.dims, start, lambda acc, index: self.op(op, acc, number(index)), line)
+        self.emit(Require(self.op("igt", self._count(lane.dims), Const(0)), line=line))
+        op, start = ("imax", Const(-(2**63))) if kind == "max" else ("imin", Const(2**63 - 1))
+        return self.fold(lane.dims, start, lambda acc, index: self.op(op, acc, number(index)), line)
 
     def _count(self, dims: Sequence[Operand]) -> Operand:
         found: Operand = Const(1)

@@ -6,17 +6,19 @@ import ast
 import builtins
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.array_arguments import told
+from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.builtin_calls import BUILTIN_CALLS
-from custodiet.autodiff.compiler.composites import COMPOSITES
-from custodiet.autodiff.compiler.frontend import Declined, source_of
+from custodiet.autodiff.compiler.composites import COMPOSITES, SCALAR_PROGRAMS
+from custodiet.autodiff.compiler.comprehensions import Comprehensions
+from custodiet.autodiff.compiler.expressions import LIBRARY
+from custodiet.autodiff.compiler.frontend import Declined, Source, source_of
 from custodiet.autodiff.compiler.ir import (
-    Alloc,
     Arr,
     Const,
     Op,
@@ -30,8 +32,8 @@ from custodiet.autodiff.compiler.operations import (
     DERIVATIVES,
     SCALAR_CALLS,
 )
-from custodiet.autodiff.compiler.sums import Sums, refuse_leaks
 from custodiet.autodiff.compiler.values import (
+    UNKNOWN,
     Closure,
     Frame,
     Mapping,
@@ -39,13 +41,15 @@ from custodiet.autodiff.compiler.values import (
     Static,
     Tup,
     Value,
+    describe_value,
     holds_objects,
+    is_own,
+    known,
 )
 
 __all__ = ["CallExpressions"]
 
 MAX_DEPTH = 40
-MAX_KNOWN_ROUNDS = 32
 ALLOCATORS: dict[Any, float | None] = {
     np.zeros: 0.0,
     np.ones: 1.0,
@@ -54,13 +58,14 @@ ALLOCATORS: dict[Any, float | None] = {
     np.empty_like: 0.0,
     np.ones_like: 1.0,
 }
-ALLOCATORS[np.full] = None
+ALLOCATORS[np.full] = ALLOCATORS[np.full_like] = None
 STRICT = object()
 """`zip` that wants equal lengths"""
+LIKE = (np.zeros_like, np.empty_like, np.ones_like, np.full_like)
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
 
-class CallExpressions(Sums):
+class CallExpressions(Comprehensions):
     """The part of the lowerer that knows calls."""
 
     # -- loops over things ----------------------------------------------------------------------------------------------
@@ -74,14 +79,19 @@ class CallExpressions(Sums):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and all(one.arg == "strict" for one in node.keywords)
+            and all(one.arg in ("strict", "start") for one in node.keywords)
         ):
             function = self.read(node.func.id, node.lineno)
             name = function.value if isinstance(function, Static) else None
-            if name in (builtins.enumerate, builtins.zip, builtins.reversed):
+            if name is builtins.enumerate and len(node.args) == 2:
+                start = self.integer(self.value(node.args[1]), node.lineno)
+                return (name, self._iterable_value(node.args[0]), start)
+            if name is builtins.enumerate and node.keywords:
+                raise Declined(f"argument {node.keywords[0].arg}= of `enumerate`", line=node.lineno)
+            if name in (builtins.enumerate, builtins.zip, builtins.reversed) and node.args:
                 strict = any(self.value(one.value) != Const(False) for one in node.keywords)
                 return (STRICT if strict else name, *(self._iterable_value(one) for one in node.args))
-        return self.kept(node)
+        return self.passed(node)
 
     def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
         """See `iterable`."""
@@ -91,6 +101,8 @@ class CallExpressions(Sums):
             return value.items
         if isinstance(value, Mapping):
             return [self.static(key, line) for key in value.items]
+        if isinstance(value, Static) and isinstance(value.value, str):
+            return [Static(one) for one in value.value]
         if isinstance(value, RangeValue):
             return self._range_rounds(value)
         if isinstance(value, Ref) and isinstance(value.type, Arr):
@@ -106,7 +118,9 @@ class CallExpressions(Sums):
                 return row
 
             return self.dim(array, 0), item
-        raise Declined("a loop over something else than a range, an array or a tuple", line=line)
+        raise Declined(
+            f"a loop over {describe_value(value)}: ranges, arrays, tuples, lists and dicts are compiled", line=line
+        )
 
     def _range_rounds(self, value: RangeValue) -> tuple[Operand, Callable[[Ref], Value]]:
         start, stop, step = value.start, value.stop, value.step
@@ -128,12 +142,18 @@ class CallExpressions(Sums):
 
     def _combined(self, value: tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
         kind, *parts = value
-        inner = [self.rounds(one, line) for one in parts]
         if kind is builtins.enumerate:
-            found = inner[0]
+            found = self.rounds(parts[0], line)
+            start = parts[1] if len(parts) > 1 else Const(0)
             if isinstance(found, list):
-                return [Tup([Const(place), item]) for place, item in enumerate(found)]
-            return found[0], lambda counter: Tup([counter, found[1](counter)])
+                return [Tup([self.op("iadd", start, Const(place)), item]) for place, item in enumerate(found)]
+            trips, item = found
+
+            def numbered(counter: Ref) -> Value:
+                return Tup([counter if start == Const(0) else self.op("iadd", start, counter), item(counter)])
+
+            return trips, numbered
+        inner = [self.rounds(one, line) for one in parts]
         if kind is builtins.reversed:
             found = inner[0]
             if isinstance(found, list):
@@ -186,8 +206,15 @@ class CallExpressions(Sums):
     def _call(self, node: ast.Call) -> Value:
         if isinstance(node.func, ast.Attribute):
             owner = self.value(node.func.value)
+            if is_list(owner) or isinstance(owner, Tup):
+                raise Declined(
+                    f"`.{node.func.attr}()` of a {'tuple' if isinstance(owner, Tup) and not owner.is_list else 'list'}",
+                    line=node.lineno,
+                )
             if isinstance(owner, Lazy) or is_array(owner):
                 return self.method(node.func.attr, owner, node)
+            if isinstance(owner, Mapping) and not owner.attributes:
+                return self._dict_method(owner, node.func.attr, node)
             function = self.attribute(owner, node.func)
         else:
             function = self.value(node.func)
@@ -196,25 +223,37 @@ class CallExpressions(Sums):
             return self._call_starred(function, node)
         return self.call(function, node)
 
+    def _dict_method(self, owner: Mapping, name: str, node: ast.Call) -> Value:
+        """What a dict's methods give; its values as they are now."""
+        line = node.lineno
+        if name in ("keys", "values", "items") and not node.args and not node.keywords:
+            keys = [self.static(one, line) for one in owner.items]
+            values = list(owner.items.values())
+            pairs: list[Value] = [Tup([key, value]) for key, value in zip(keys, values, strict=True)]
+            return Tup({"keys": keys, "values": values, "items": pairs}[name])
+        if name == "get" and 1 <= len(node.args) <= 2 and not node.keywords:
+            key = known(self.value(node.args[0]))
+            if key is UNKNOWN:
+                raise Declined("`.get()` of a dict with a key that is not known", line=line)
+            return (
+                owner.items[key]
+                if key in owner.items
+                else self.value(node.args[1])
+                if len(node.args) > 1
+                else Static(None)
+            )
+        if name == "copy" and not node.args and not node.keywords:
+            return Mapping(dict(owner.items), own=True)
+        raise Declined(f"`.{name}()` of a dict: keys, values, items, get and copy are compiled", line=line)
+
     def _call_starred(self, function: Value, node: ast.Call) -> Value:
-        raise Declined("a call with * or **", line=node.lineno)
-
-    def counted(self, trips: Operand, body: Callable[[Ref], None], line: int) -> None:
-        """A loop that the program does not spell; it carries nothing."""
-        from custodiet.autodiff.compiler.ir import Loop
-
-        name = f"loop{next(self.numbers)}"
-        counter, count = self.fresh(f"{name}_round", "i"), self.fresh(f"{name}_rounds", "i")
-        outer, self.block = self.block, []
-        body(counter)
-        inner, self.block = self.block, outer
-        self.emit(Loop(name, counter, count, trips, [], None, [], inner, line=line))
+        raise Declined("a call with * or **: spelled out arguments are compiled", line=node.lineno)
 
     def method(self, name: str, owner: Any, node: ast.Call) -> Value:
         """A method of an array."""
         work = METHODS.get(name)
         if work is None:
-            raise Declined(f"method `.{name}()`", line=node.lineno)
+            raise Declined(f"`.{name}()` of an array is not compiled", line=node.lineno)
         return work(self, owner, node)
 
     def call(self, function: Value, node: ast.Call) -> Value:
@@ -222,7 +261,7 @@ class CallExpressions(Sums):
         if isinstance(function, Closure):
             return self._inline(function.node, function.frame.source, function.frame, function.defaults, node)
         if not isinstance(function, Static):
-            raise Declined("a number is called", line=node.lineno)
+            raise Declined(f"{describe_value(function)} is called", line=node.lineno)
         target = function.value
         known = _hashable(target) and (target in ARRAY_CALLS or target in COMPOSITES)
         if isinstance(target, types.FunctionType) and not known and not _is_numpy(target):
@@ -231,7 +270,11 @@ class CallExpressions(Sums):
         if handler is not None:
             return handler(self, node)
         if _hashable(target) and target in SCALAR_CALLS:
-            return self._scalar_call(SCALAR_CALLS[target], node)
+            return self._scalar_call(
+                SCALAR_CALLS[target], node, numbers_only=getattr(target, "__module__", "") == "math"
+            )
+        if _hashable(target) and target in SCALAR_PROGRAMS:
+            return self._scalar_program(SCALAR_PROGRAMS[target], node)
         if _hashable(target) and target in ALLOCATORS:
             return self._allocate(target, node)
         if _hashable(target) and target in COMPOSITES:
@@ -243,7 +286,9 @@ class CallExpressions(Sums):
 
     def _constant_call(self, target: Any, node: ast.Call) -> Value:
         """A NumPy function of known values, computed now: its arrays become inputs that never change."""
-        name = getattr(target, "__name__", repr(target))
+        name = told(node)
+        if isinstance(target, type):
+            raise Declined(f"`{name}()` makes an object: dataclasses are compiled as arguments", line=node.lineno)
         module = getattr(target, "__module__", None) or ""
         bound = getattr(
             target, "__self__", None
@@ -255,45 +300,65 @@ class CallExpressions(Sums):
         )
         if not pure or self.read_constant is None:
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
-        values = [_known(self.value(one)) for one in node.args]
+        values = [known(self.value(one)) for one in node.args]
         if node.keywords or any(
-            one is _UNKNOWN or isinstance(one, str) for one in values
+            one is UNKNOWN or isinstance(one, str) for one in values
         ):  # a name may be that of a file
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
-        found = target(*values)
+        try:
+            found = target(*values)
+        except Exception as error:  # CPython raises it too
+            raise Declined(f"`{name}` raises {type(error).__name__}", line=node.lineno) from None
         parts = found if isinstance(found, tuple) else (found,)
         if not all(isinstance(one, np.ndarray) and one.dtype in (np.float64, np.int64) and one.ndim for one in parts):
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         made = [self.read_constant(one) for one in parts]
         return Tup(made) if isinstance(found, tuple) else made[0]
 
-    def _scalar_call(self, name: str, node: ast.Call) -> Value:
+    def _scalar_call(self, name: str, node: ast.Call, *, numbers_only: bool) -> Value:
         values = [self.value(one) for one in node.args]
+        if numbers_only:
+            values = [self.scalar(one, node.lineno) for one in values]
         if node.keywords:
-            raise Declined(f"`{name}` with keywords", line=node.lineno)
+            raise Declined(f"argument {node.keywords[0].arg}= of `{told(node)}`", line=node.lineno)
         if len(values) != _num_operands(name):
-            raise Declined(f"`{name}` of {len(values)} arguments", line=node.lineno)
+            raise Declined(f"`{told(node)}` of {len(values)} arguments", line=node.lineno)
         if any(isinstance(one, Lazy) or is_array(one) for one in values):
             return self.elementwise(
                 values, lambda *parts: self.scalar_operation(name, list(parts), node.lineno), "f", node.lineno
             )
         return self.scalar_operation(name, values, node.lineno)
 
+    def _scalar_program(self, function: Callable[..., Any], node: ast.Call) -> Value:
+        """A function of numbers that is a program itself, over the elements of arrays."""
+        values = [self.value(one) for one in node.args]
+        line = node.lineno
+        if node.keywords or len(values) != function.__code__.co_argcount:
+            raise Declined(f"`{told(node)}` of {len(values)} arguments, or with keywords", line=line)
+
+        def work(*parts: Operand) -> Operand:
+            return self.scalar(self.run(function, [self.as_float(one, line) for one in parts], line), line)
+
+        if any(isinstance(one, Lazy) or is_array(one) for one in values):
+            return self.elementwise(values, work, "f", line)
+        return work(*(self.scalar(one, line) for one in values))
+
     def scalar_operation(self, name: str, values: list[Any], line: int) -> Operand:
         """A named function of numbers."""
         if name in _INT_RESULTS and all(self.scalar(one, line).type != "f" for one in values):
-            raise Declined("a NumPy function of ints alone", line=line)
+            raise Declined("a NumPy function of ints alone: of a float it is compiled", line=line)
         args = [self.as_float(one, line) for one in values]
-        if name in ("npmax", "npmin"):
+        if name in _EXTREMES:
             return self._extreme_of(name, *args)
         return self.op(name, *args)
 
     def _extreme_of(self, name: str, a: Operand, b: Operand) -> Operand:
-        """np.maximum or np.minimum: NaN where either is; of equals each takes half the derivative, as on the tape."""
-        compare = "fgt" if name == "npmax" else "flt"
+        """np.maximum and its kin: NaN where either is, with fmax and fmin where both are; equals share the derivative."""
+        compare = "fgt" if name in ("npmax", "npfmax") else "flt"
         half = Const(0.5)
         middle = self.op("fadd", self.op("fmul", half, a), self.op("fmul", half, b))
-        nan = self.op("select", self.op("fne", a, a), a, b)
+        first, second = (a, b) if name in ("npmax", "npmin") else (b, a)
+        nan = self.op("select", self.op("fne", a, a), first, second)
         equal = self.op("select", self.op("feq", a, b), middle, nan)
         return self.op("select", self.op(compare, a, b), a, self.op("select", self.op(compare, b, a), b, equal))
 
@@ -304,20 +369,20 @@ class CallExpressions(Sums):
             if one.arg != "dtype" or not isinstance(kind, Static) or kind.value not in FLOAT_DTYPES:
                 raise Declined("an array of another dtype than float64", line=line)
         given = self.value(node.args[0])
-        if target in (np.zeros_like, np.empty_like, np.ones_like):
+        if target in LIKE:
             if self._is_int(given) or not (isinstance(given, Lazy) or is_array(given)):
-                raise Declined("an array like something else", line=line)
+                raise Declined(f"`{told(node)}` of something else than an array of floats", line=line)
             shape = tuple(self.dims(given))  # type: ignore[arg-type]
         else:
             parts = given.items if isinstance(given, Tup) else [given]
             shape = tuple(self.integer(one, line) for one in parts)
         number = ALLOCATORS[target]
         if number is None:
-            given = self.value(node.args[1])
+            filler = self.value(node.args[1])
             named = any(self.value(one.value) != Static(None) for one in node.keywords)
-            if isinstance(given, Ref | Const) and given.type != "f" and not named:
+            if target is np.full and isinstance(filler, Ref | Const) and filler.type != "f" and not named:
                 raise Declined("an array of another dtype than float64", line=line)
-            fill = self.as_float(given, line)
+            fill = self.as_float(filler, line)
             extra = 2
         else:
             fill, extra = Const(number), 1
@@ -347,27 +412,46 @@ class CallExpressions(Sums):
         node: ast.Call,
     ) -> Value:
         env = self._bind(body, defaults, node)
-        depth = self.frame.depth + 1
-        running: Frame | None = self.frame
         if self._is_running(body):
             found = self.recursive_call(body, source, parent, env, node)
-            self._share_what_was_handed(found, node)
-            return found
+        else:
+            found = self._read_in_place(body, source, parent, env, node.lineno)
+        if holds_objects(found):  # it may be what was handed over
+            for one in (*node.args, *(given.value for given in node.keywords)):
+                if isinstance(one, ast.Name) and is_own(self.frame.env.get(one.id)):
+                    self.hold(self.frame.env[one.id])
+        return found
+
+    def _read_in_place(
+        self, body: ast.FunctionDef | ast.Lambda, source: Source, parent: Frame | None, env: dict[str, Value], line: int
+    ) -> Value:
+        """A function's body, its parameters bound."""
+        running, at, depth = self.frame, self.line, self.frame.depth + 1
         if depth > MAX_DEPTH:
-            raise Declined("functions call one another too deep to be read in place", line=node.lineno)
-        frame = Frame(source, env, parent, depth, home=self.context)
+            raise Declined("functions call one another too deep to be read in place", line=line)
+        frame = Frame(source, env, parent, depth, home=self.context, caller=running, call_line=line)
         self.active_nodes.append(body)
         try:
-            found = self.run_body(frame, body)
+            return self.run_body(frame, body)
         except Declined as declined:
-            if declined.line and not declined.file and parent is None:
-                raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            if source.file == LIBRARY and not declined.file:
+                name = getattr(body, "name", "a function")
+                raise Declined(f"`{name}` of these arguments: {declined.reason}", line=line) from None
+            if not declined.file and parent is None:
+                line = (declined.line or self.line) + source.first_line
+                raise Declined(declined.reason, line=line, file=source.file) from None
             raise
         finally:
             self.active_nodes.pop()
-            self.frame = running
-        self._share_what_was_handed(found, node)
-        return found
+            self.frame, self.line = running, at
+
+    def run(self, function: Callable[..., Any], values: Sequence[Value], line: int) -> Value:
+        """A plain Python function of values: read in place."""
+        source = source_of(function)
+        body = source.node
+        names = [one.arg for one in body.args.args]
+        env = dict(zip(names, (self.materialize(one, line) for one in values), strict=True))
+        return self._read_in_place(body, source, None, env, line)
 
     def _is_running(self, body: ast.AST) -> bool:
         return any(one is body for one in self.active_nodes)
@@ -387,116 +471,53 @@ class CallExpressions(Sums):
         """The value that a function returns; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
 
-    def _handed(self, node: ast.expr) -> Value:
-        """An argument; a dict that is named there stays ours, for what is called gets it as one that is not to be changed."""
-        return (
-            self.materialize(self.read(node.id, node.lineno), node.lineno)
-            if isinstance(node, ast.Name)
-            else self.kept(node)
-        )
-
-    def _share_what_was_handed(self, result: Value, node: ast.Call) -> None:
-        """A result that holds a dict may be a dict that was handed over."""
-        if not holds_objects(result):
-            return
-        for one in (*node.args, *(given.value for given in node.keywords)):
-            if isinstance(one, ast.Name):
-                self._name(one)
-
     def _bind(self, body: ast.FunctionDef | ast.Lambda, defaults: dict[str, Value], node: ast.Call) -> dict[str, Value]:
         if body.args.vararg or body.args.kwarg:
-            raise Declined("a function with * or ** parameters is called", line=node.lineno)
+            raise Declined(f"`{told(node)}`, which has * or ** parameters", line=node.lineno)
         names = [one.arg for one in (*body.args.posonlyargs, *body.args.args)]
         env = dict(defaults)
         if len(node.args) > len(names):
-            raise Declined("too many arguments", line=node.lineno)
+            raise Declined(f"`{told(node)}` with too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
-            env[name] = self._handed(one)
+            env[name] = self.passed(one)
         for one in node.keywords:
-            env[str(one.arg)] = self._handed(one.value)
+            env[str(one.arg)] = self.passed(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
-            raise Declined("arguments do not fit the function that is called", line=node.lineno)
+            raise Declined(f"`{told(node)}` with these arguments", line=node.lineno)
         for name, one in env.items():
             if isinstance(one, Mapping) and one.own:
                 env[name] = Mapping(one.items, one.attributes)  # the caller has it too
+            elif isinstance(one, Tup) and one.own:
+                env[name] = Tup(one.items, one.is_list)
         return env
 
-    # -- comprehensions and builtins ------------------------------------------------------------------------------------
-
-    def _listcomp(self, node: ast.ListComp) -> Value:
-        if len(node.generators) != 1:
-            raise Declined("a comprehension with two loops", line=node.lineno)
-        refuse_leaks(node)
-        generator = node.generators[0]
-        found = self._known_items(self.iterable(generator.iter))
-        if generator.ifs and not isinstance(found, list):
-            raise Declined("a comprehension with conditions over something of unknown length", line=node.lineno)
-        with_names = dict(self.frame.env)
-        if isinstance(found, list):
-            items: list[Value] = []
-            for item in found:
-                self.assign(generator.target, item)
-                tests = [self.truth(one) for one in generator.ifs]
-                if not all(isinstance(one, Const) for one in tests):
-                    raise Declined("a comprehension with computed conditions", line=node.lineno)
-                if all(one.value for one in tests if isinstance(one, Const)):
-                    items.append(self.kept(node.elt))
-            self.restore(with_names)
-            return Tup(items, is_list=True)
-        trips, item = found
-        dst = self.fresh("list", Arr("f", 1, is_list=True))
-        self.emit(Alloc(dst, (trips,), Const(0.0), line=node.lineno))
-
-        def body(counter: Ref) -> None:
-            self.assign(generator.target, item(counter))
-            self.store(dst, (counter,), self._float_item(self.value(node.elt), node.lineno), node.lineno)
-
-        self.counted(trips, body, node.lineno)
-        self.restore(with_names)
-        return dst
-
-    @staticmethod
-    def _known_items(found: Any) -> Any:
-        """The rounds of a short range as items."""
-        if isinstance(found, tuple) and isinstance(found[0], Const) and found[0].value <= MAX_KNOWN_ROUNDS:
-            return [found[1](Const(place)) for place in range(int(found[0].value))]
+    def called(self, function: Value, values: list[Value], node: ast.Call) -> Value:
+        """A function of the program or of a library, of values."""
+        names = [f"$argument{next(self.numbers)}" for _ in values]
+        outer = dict(self.frame.env)
+        self.frame.env.update(zip(names, values, strict=True))
+        made = ast.Call(node.func, [ast.copy_location(ast.Name(one, ast.Load()), node) for one in names], [])
+        found = self.call(function, ast.copy_location(made, node))
+        self.restore(outer)
         return found
 
-    def _float_item(self, value: Value, line: int) -> Operand:
-        found = self.scalar(value, line)
-        if found.type != "f":
-            raise Declined("a list of ints is made", line=line)
-        return found
 
-    def assign(self, target: ast.expr, value: Value) -> None:
-        """Bind a target; statements know how."""
-        raise TypeError("Expressions is half of a Lowerer")
-
-
-_INT_RESULTS = {"fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "npmax", "npmin"}
+_EXTREMES = frozenset({"npmax", "npmin", "npfmax", "npfmin"})
+_INT_RESULTS = {
+    "fadd", "fsub", "fmul", "fneg", "fpow", "square", "recip", "floor", "ceil", "trunc", "rint", "fmod", "cfmod", "ffloordiv", *_EXTREMES,
+}  # fmt: skip
 """what NumPy computes in 64-bit ints where all operands are ints"""
 
 
 def _num_operands(name: str) -> int:
-    return 2 if name in ("npmax", "npmin") else len(DERIVATIVES.get(name, "a"))
+    return 2 if name in _EXTREMES else len(DERIVATIVES.get(name, "a"))
 
 
-_UNKNOWN: Any = object()
 _OPERATORS: dict[Any, ast.operator] = {
     operator.add: ast.Add(), operator.sub: ast.Sub(), operator.mul: ast.Mult(), operator.truediv: ast.Div(),
     operator.floordiv: ast.FloorDiv(), operator.mod: ast.Mod(), operator.pow: ast.Pow(),
 }  # fmt: skip
-
-
-def _known(value: Value) -> Any:
-    """The Python value that a value stands for, where it does not depend on the call."""
-    if isinstance(value, Const | Static):
-        return value.value
-    if isinstance(value, Tup):
-        parts = tuple(map(_known, value.items))
-        return _UNKNOWN if any(one is _UNKNOWN for one in parts) else parts
-    return _UNKNOWN
 
 
 def _hashable(value: Any) -> bool:

@@ -252,7 +252,9 @@ class Recursion(CallExpressions):
         try:
             callee.root = Frame(source, inner, parent, home=callee)
             value = self.run_body(callee.root, body)
-            self.callees[callee.name] = Program(callee.name, callee.params, self.block, leaves(value))
+            self.callees[callee.name] = Program(
+                callee.name, callee.params, self.block, leaves(value), told=self.told, origins=self.origins
+            )
         except Declined as declined:
             if declined.line and not declined.file and parent is None:
                 raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None

@@ -23,7 +23,7 @@ from custodiet.autodiff.compiler.lower import Lowerer
 from custodiet.autodiff.compiler.native import ENTRY, NativeFunction
 from custodiet.autodiff.compiler.plan import Plan, keep_plan, load_plan, make_plan, plan_key
 from custodiet.autodiff.compiler.stack import STACK_TOO_SMALL, call_limits, on_large_stack
-from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, leaves
+from custodiet.autodiff.compiler.values import Mapping, Static, Tup, Value, describe_value, leaves
 
 __all__ = [
     "CompiledGradient", "Parameters", "Trapped", "address_of", "compile_gradient", "flatten_argument", "kind_of", "python_value",
@@ -215,7 +215,7 @@ class CompiledGradient:
         self.program, self.plan, self.native, self.result = program, plan, native, result
         self.argnums, self.free, self.statics = tuple(argnums), free, statics
         self.num_blocks, self.first_line = len(plan.block_lines), first_line + 1
-        self.block_lines = [line + first_line for line in plan.block_lines]
+        self.block_places = [program.where(line, file, first_line) for line in plan.block_lines]
         self.file = file
         self.all_blocks = (1 << self.num_blocks) - 1
         self.verified = 0
@@ -366,8 +366,9 @@ class CompiledGradient:
 
     def where(self, blocks: int) -> str:
         """File and line of the first of some basic blocks."""
-        lines = [line for place, line in enumerate(self.block_lines) if blocks >> place & 1]
-        return f"{self.file}:{lines[0] if lines else self.first_line}"
+        found = [one for number, one in enumerate(self.block_places) if blocks >> number & 1]
+        file, line = found[0] if found else (self.file, self.first_line)
+        return f"{file}:{line}"
 
     @staticmethod
     def _zero_like(leaf: Any) -> Any:
@@ -410,8 +411,8 @@ def compile_gradient(
         try:
             reversed_ = reverse_program(program)
         except Declined as declined:
-            line = declined.line + source.first_line if declined.line else source.first_line + 1
-            raise Declined(declined.reason, line=line, file=source.file) from None
+            file, line = program.where(declined.line, source.file, source.first_line)
+            raise Declined(declined.reason, line=line, file=file) from None
         planned = make_plan(program, reversed_)
         keep_plan(key, planned[0])
     plan, native = planned
@@ -462,13 +463,14 @@ def _read_checked(
     read = _read(source, names, args, argnums, frozenset())
     aliases, sites = Aliases(read.program), read.lowerer.sites
     copied = [
-        line
-        for copy, owner, line in read.lowerer.view_copies
+        place
+        for copy, owner, place in read.lowerer.view_copies
         if copy in aliases.names and (aliases.is_written(copy) or aliases.is_written(owner))
     ]
     if copied:
-        line = min(copied) + source.first_line
-        raise Declined("a view other than a row or range of an array that is also written", line=line, file=source.file)
+        first = min(copied)
+        file, line = read.program.where(first, source.file, source.first_line)
+        raise Declined("a view other than a row or range of an array that is also written", line=line, file=file)
     snapshots = {
         sites.get(name, name) for name in aliases.names if aliases.is_written(name)
     } & read.lowerer.product_sites
@@ -523,11 +525,11 @@ def _read(
 def _check_result(result: Value, has_aux: bool, line: int, file: str) -> None:
     value = result.items[0] if has_aux and isinstance(result, Tup) and len(result.items) == 2 else result
     if not isinstance(value, Ref | Const) or value.type != "f":
-        raise Declined("what is returned is not one float", line=line, file=file)
+        raise Declined(f"what is returned is {describe_value(value)}, not one float", line=line, file=file)
     if has_aux and _has_attributes(result):
         raise Declined("an object is returned", line=line, file=file)
     if any(isinstance(leaf.type, Arr) for leaf in leaves(result)):
-        raise Declined("an array is returned", line=line, file=file)
+        raise Declined("an array is returned beside the value", line=line, file=file)
 
 
 def _has_attributes(value: Value) -> bool:

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler import composites
+from custodiet.autodiff.compiler.array_arguments import items_to_array
 from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
+from custodiet.autodiff.compiler.conditions import Conditions
 from custodiet.autodiff.compiler.folding import fold
-from custodiet.autodiff.compiler.frontend import AttributeOf, Declined, free_value
-from custodiet.autodiff.compiler.indexing import Indexing
+from custodiet.autodiff.compiler.frontend import AttributeOf, Declined, Source, free_value
 from custodiet.autodiff.compiler.ir import (
     Arr,
     Block,
@@ -29,15 +31,14 @@ from custodiet.autodiff.compiler.ir import (
     Type,
     place_key,
 )
-from custodiet.autodiff.compiler.numpy_calls import items_to_array
 from custodiet.autodiff.compiler.operations import (
     BOOL_BINARY,
-    COMPARISONS,
     FLOAT_BINARY,
     INT_BINARY,
     result_type,
 )
 from custodiet.autodiff.compiler.values import (
+    UNKNOWN,
     Closure,
     Frame,
     Guarded,
@@ -47,13 +48,24 @@ from custodiet.autodiff.compiler.values import (
     Undefined,
     Value,
     describe,
+    describe_value,
+    is_own,
+    known,
     let_go,
 )
 
-__all__ = ["Expressions"]
+__all__ = ["LIBRARY", "Expressions"]
+
+SPELLED = {
+    "Yield": "`yield`", "YieldFrom": "`yield from`", "Await": "`await`", "JoinedStr": "an f-string", "GeneratorExp": "a generator",
+    "DictComp": "a dict comprehension", "SetComp": "a set comprehension", "Starred": "a starred expression", "Slice": "a slice",
+}  # fmt: skip
+"""expressions that are left to the tape, in words"""
+LIBRARY = composites.__file__
+"""functions of this file stand for others, and their lines are no user's"""
 
 
-class Expressions(Indexing):
+class Expressions(Conditions):
     """The half of the lowerer that reads expressions."""
 
     frame: Frame
@@ -67,6 +79,8 @@ class Expressions(Indexing):
         self.views: dict[str, str] = {}
         self.told: dict[str, str] = {}
         self.origins: dict[str, tuple[str, int]] = {}
+        self.places: dict[tuple[str, int], int] = {}
+        self.main: Source | None = None
         self.known_dims: dict[str, list[Operand]] = {}
         self.sites: dict[str, str] = {}
         self.snapshot_sites: frozenset[str] = frozenset()
@@ -94,14 +108,34 @@ class Expressions(Indexing):
     def emit(self, stmt: Stmt) -> None:
         """Append to the present block."""
         self.block.append(stmt)
+        if self.frame is None:
+            return
+        line = getattr(stmt, "line", None)
         name = (
             place_key(stmt.arr, stmt.index)
             if isinstance(stmt, Store)
             else getattr(getattr(stmt, "dst", None), "name", "")
         )
-        if name and self.frame is not None:
-            source = self.frame.source
-            self.origins[name] = (source.file, (getattr(stmt, "line", 0) or self.line) + source.first_line)
+        if name:
+            source, at = self.spelled(line or self.line)
+            self.origins[name] = (source.file, at + source.first_line)
+        if line is not None:
+            stmt.line = self.place(line)  # type: ignore[attr-defined]
+
+    def spelled(self, line: int) -> tuple[Source, int]:
+        """The user's function that a line of the running one belongs to: of a library function's it is the call."""
+        frame = self.frame
+        while frame.caller is not None and frame.source.file == LIBRARY:
+            frame, line = frame.caller, frame.call_line
+        return frame.source, line
+
+    def place(self, line: int) -> int:
+        """A line of the running function as statements keep it; see `Program.places`."""
+        source, line = self.spelled(line or self.line)
+        if self.main is None or source.node is self.main.node or source.function is self.main.function:
+            return line
+        key = (source.file, line + source.first_line)
+        return -1 - self.places.setdefault(key, len(self.places))
 
     def op(self, name: str, *args: Operand, hint: str = "t") -> Operand:
         """A scalar operation; constants are folded where that cannot raise."""
@@ -126,8 +160,7 @@ class Expressions(Indexing):
         """A value that must be a number."""
         if isinstance(value, Ref | Const) and not isinstance(value.type, Arr):
             return value
-        what = describe(value.type) if isinstance(value, Ref | Const) else type(value).__name__.lower()
-        raise Declined(f"a number is needed, and this is {what}", line=line)
+        raise Declined(f"a number is needed, and this is {describe_value(value)}", line=line)
 
     def integer(self, value: Value, line: int) -> Operand:
         """A value that must be an int."""
@@ -142,7 +175,9 @@ class Expressions(Indexing):
         """What unpacking a value gives."""
         if isinstance(value, Tup):
             return value.items
-        raise Declined("what is unpacked has no known length", line=line)
+        raise Declined(
+            f"{describe_value(value)} is unpacked: tuples, and lists of known length, are compiled", line=line
+        )
 
     def read(self, name: str, line: int) -> Value:
         """A name of the program."""
@@ -207,7 +242,7 @@ class Expressions(Indexing):
         """Any expression."""
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         if method is None:
-            raise Declined(f"`{type(node).__name__}` expressions are not compiled", line=node.lineno)
+            raise Declined(f"{SPELLED.get(type(node).__name__, type(node).__name__)} is not compiled", line=node.lineno)
         return method(node)
 
     def _constant(self, node: ast.Constant) -> Value:
@@ -218,34 +253,56 @@ class Expressions(Indexing):
         return Static(node.value)
 
     def _name(self, node: ast.Name) -> Value:
-        found = self.read(node.id, node.lineno)
-        if isinstance(found, Mapping) and found.own:  # it gets another name, or goes into something
-            frame: Frame | None = self.frame
-            while frame is not None and node.id not in frame.env:
-                frame = frame.parent
-            if frame is not None:
-                found = frame.env[node.id] = let_go(found)
-        return found
+        return self.read(node.id, node.lineno)
 
     def _tuple(self, node: ast.Tuple) -> Value:
-        return Tup([self.kept(one) for one in node.elts])
+        return Tup([let_go(self.kept(one)) for one in node.elts])
 
     def kept(self, node: ast.expr) -> Value:
-        """An expression's value as something that has a name: arrays are computed."""
+        """An expression's value as something that gets a name: arrays are computed."""
+        return self.hold(self.passed(node))
+
+    def passed(self, node: ast.expr) -> Value:
+        """Likewise, of what is handed on and not kept."""
         value = self.materialize(self.value(node), node.lineno)
         if isinstance(value, Ref):
             self.new_products.discard(value.name)
         return value
 
+    def hold(self, value: Value) -> Value:
+        """A dict or list that has a name and gets another: changing it is for the tape from now on."""
+        frame: Frame | None = self.frame if is_own(value) else None
+        found = value
+        while frame is not None:
+            for name, one in frame.env.items():
+                if one is value:
+                    found = frame.env[name] = let_go(value)
+            frame = frame.parent
+        return found
+
+    def restore(self, env: dict[str, Value]) -> None:
+        """Names as they were before an expression with names of its own; what it let go of stays so."""
+        for name, value in self.frame.env.items():
+            if isinstance(value, Mapping | Tup) and not value.own and is_own(env.get(name)):
+                env[name] = let_go(env[name])
+        self.frame.env = env
+
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.kept(one) for one in node.elts], is_list=True)
+        return Tup([let_go(self.kept(one)) for one in node.elts], is_list=True, own=True)
+
+    def _set(self, node: ast.Set) -> Value:
+        items = [self.value(one) for one in node.elts]
+        if not all(isinstance(one, Const | Static) for one in items):
+            raise Declined("a set of things that are not known from the source", line=node.lineno)
+        return Static(frozenset(one.value for one in items))
 
     def _dict(self, node: ast.Dict) -> Value:
         found: dict[Any, Value] = {}
-        for key, value in zip(node.keys, node.values, strict=True):
-            if not isinstance(key, ast.Constant):
-                raise Declined("a dict with computed keys", line=node.lineno)
-            found[key.value] = self.kept(value)
+        for key_node, value in zip(node.keys, node.values, strict=True):
+            key = UNKNOWN if key_node is None else known(self.value(key_node))
+            if key is UNKNOWN:
+                raise Declined("a dict with `**` or keys that are not known from the source", line=node.lineno)
+            found[key] = let_go(self.kept(value))
         return Mapping(found, own=True)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Value:
@@ -278,10 +335,16 @@ class Expressions(Indexing):
             return given
         if not isinstance(node.op, ast.USub):
             if is_list(given):
-                raise Declined("the inverse of a list", line=node.lineno)
+                raise Declined("`~` of a list", line=node.lineno)
+            if isinstance(given, Lazy) and given.dtype == "b":
+                return self.elementwise([given], lambda a: self.op("not", a), "b", node.lineno)
+            if isinstance(given, Ref | Const) and given.type == "b":
+                raise Declined(
+                    "`~` of a bool, which NumPy's and Python's understand differently: use `not`", line=node.lineno
+                )
             return self.op("ixor", self.integer(given, node.lineno), Const(-1))
         if is_list(given):
-            raise Declined("the negative of a list", line=node.lineno)
+            raise Declined("`-` of a list", line=node.lineno)
         if isinstance(given, Lazy) or is_array(given):
             return self.elementwise([given], lambda a: self.op("fneg", self.as_float(a, node.lineno)), "f", node.lineno)
         value = self.scalar(given, node.lineno)
@@ -311,14 +374,18 @@ class Expressions(Indexing):
         kind = value.type if isinstance(value, Ref | Const) else None
         return kind == "i" or (isinstance(kind, Arr) and kind.dtype == "i")
 
+    @staticmethod
+    def _is_bool(value: Value) -> bool:
+        return value.dtype == "b" if isinstance(value, Lazy) else isinstance(value, Ref | Const) and value.type == "b"
+
     def _repeated(self, left: Value, right: Value, line: int) -> Value:
         """`[0.0] * n`: an array of floats."""
         items = self.items(left, line)
         if len(items) != 1:
-            raise Declined("a longer list is repeated", line=line)
+            raise Declined("a list of more or fewer items than one is repeated", line=line)
         fill = self.scalar(items[0], line)
         if fill.type != "f":
-            raise Declined("a list of ints is repeated", line=line)
+            raise Declined("`[0] * n` of ints: lists of floats are compiled", line=line)
         return self.allocated("list", (self.integer(right, line),), fill, line)
 
     def allocated(self, name: str, shape: tuple[Operand, ...], fill: Operand, line: int) -> Ref:
@@ -334,7 +401,7 @@ class Expressions(Indexing):
         if any(map(is_list, (left, right))) and all(
             not isinstance(one, Lazy) and is_list(one) == is_array(one) for one in (left, right)
         ):
-            raise Declined("an operation on lists", line=line)
+            raise Declined("an operation on lists: np.array() of them is compiled", line=line)
         if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
             if isinstance(kind, ast.Add | ast.Sub):
                 for product, other in ((left, right), (right, left)):
@@ -344,14 +411,20 @@ class Expressions(Indexing):
                         found = self.updated_product(product, other, isinstance(kind, ast.Sub), line)
                         if found is not None:
                             return found
-            ints = isinstance(kind, ast.Add | ast.Sub | ast.Mult) and all(map(self._is_int, (left, right)))
-            return self.elementwise(
-                [left, right], lambda a, b: self.binary(kind, a, b, line), "i" if ints else "f", line
-            )
+            dtype = "f"
+            if type(kind).__name__ in INT_BINARY and all(map(self._is_int, (left, right))):
+                dtype = "i"
+            elif type(kind).__name__ in BOOL_BINARY and all(map(self._is_bool, (left, right))):
+                dtype = "b"
+            return self.elementwise([left, right], lambda a, b: self.binary(kind, a, b, line), dtype, line)
         a, b = self.scalar(left, line), self.scalar(right, line)
         name = type(kind).__name__
         if a.type == b.type == "b" and name in BOOL_BINARY:
             return self.op(BOOL_BINARY[name], a, b)
+        if a.type == b.type == "b":
+            raise Declined(
+                f"`{name}` on two bools, which NumPy's and Python's understand differently: use int()", line=line
+            )
         a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
         if name == "Pow":
             return self._power(a, b, line)
@@ -370,103 +443,8 @@ class Expressions(Indexing):
                 found = a if place == 0 else self.op("imul" if a.type == "i" else "fmul", found, a)
             return found
         if a.type == b.type == "i":
-            raise Declined("an int to the power of an int", line=line)
+            raise Declined("an int to the power of an int that is not from 0 to 8 in the source", line=line)
         return self.op("fpow", self.as_float(a, line), self.as_float(b, line))
-
-    def _compare(self, node: ast.Compare) -> Value:
-        left = self.value(node.left)
-        found: Operand | None = None
-        for kind, right_node in zip(node.ops, node.comparators, strict=True):
-            if found is not None and not _simple(right_node):
-                raise Declined("a chain of comparisons of more than names", line=node.lineno)
-            right = self.value(right_node)
-            one = self._comparison(kind, left, right, node.lineno)
-            found = one if found is None else self.op("and", found, one)
-            left = right
-        return found if found is not None else Const(True)
-
-    def _comparison(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
-        if isinstance(kind, ast.Is | ast.IsNot) or isinstance(left, Static) or isinstance(right, Static):
-            return self._static_comparison(kind, left, right, line)
-        name = COMPARISONS.get(type(kind).__name__)
-        if name is None:
-            raise Declined("a membership test", line=line)
-        if is_list(left) or is_list(right):
-            raise Declined("a comparison of lists", line=line)
-        if any(isinstance(one, Lazy) or is_array(one) for one in (left, right)):
-            return self.elementwise([left, right], lambda a, b: self._comparison(kind, a, b, line), "b", line)  # type: ignore[return-value]
-        a, b = self.scalar(left, line), self.scalar(right, line)
-        a, b = (self.op("btoi", one) if one.type == "b" else one for one in (a, b))
-        if a.type == b.type == "i":
-            return self.op(f"i{name}", a, b)
-        return self.op(f"f{name}", self.as_float(a, line), self.as_float(b, line))
-
-    def _static_comparison(self, kind: ast.cmpop, left: Value, right: Value, line: int) -> Operand:
-        if isinstance(left, Static) and isinstance(right, Static):
-            same = left.value is right.value or left.value == right.value
-        elif isinstance(left, Static) and left.value is None or isinstance(right, Static) and right.value is None:
-            same = False
-        else:
-            raise Declined("a comparison with something that is no number", line=line)
-        if isinstance(kind, ast.Is | ast.Eq):
-            return Const(same)
-        if isinstance(kind, ast.IsNot | ast.NotEq):
-            return Const(not same)
-        raise Declined("an order of things that are no numbers", line=line)
-
-    def truth(self, node: ast.expr) -> Operand:
-        """An expression as a condition."""
-        if isinstance(node, ast.BoolOp):
-            return self._conjunction(node)
-        return self._as_bool(self.value(node), node.lineno)
-
-    def _as_bool(self, value: Value, line: int) -> Operand:
-        if isinstance(value, Static):
-            return Const(bool(value.value))
-        if isinstance(value, Tup):
-            return Const(bool(value.items))
-        found = self.scalar(value, line)
-        if found.type == "b":
-            return found
-        return self.op("fne", found, Const(0.0)) if found.type == "f" else self.op("ine", found, Const(0))
-
-    def _boolop(self, node: ast.BoolOp) -> Value:
-        """`x or y` has the value of x or y, not its truth."""
-        if not self._is_condition(node):
-            raise Declined("`and` or `or` of things that are no bools", line=node.lineno)
-        return self._conjunction(node)
-
-    def _is_condition(self, node: ast.expr) -> bool:
-        if isinstance(node, ast.BoolOp):
-            return all(map(self._is_condition, node.values))
-        if isinstance(node, ast.Name):
-            value = self.read(node.id, node.lineno)
-            return isinstance(value, Ref | Const) and value.type == "b"
-        return isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
-
-    def _conjunction(self, node: ast.BoolOp) -> Operand:
-        """`and` and `or` of conditions: what stands on the right is computed only where it counts."""
-        name = "$flag"
-        self.frame.env[name] = self.truth(node.values[0])
-        for one in node.values[1:]:
-            so_far = self.frame.env[name]
-            if isinstance(so_far, Const):
-                if bool(so_far.value) != isinstance(node.op, ast.And):
-                    break
-                self.frame.env[name] = self.truth(one)
-                continue
-            if not isinstance(so_far, Ref):
-                raise Declined("a condition that is no bool", line=node.lineno)
-            cond = so_far if isinstance(node.op, ast.And) else self.op("not", so_far)
-
-            def run(one: ast.expr = one) -> None:
-                self.frame.env[name] = self.truth(one)
-
-            self.branch(cond, run, lambda: None, line=node.lineno)
-        found = self.frame.env.pop(name)
-        if not isinstance(found, Ref | Const):
-            raise Declined("a condition that is no bool", line=node.lineno)
-        return found
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
         """Two paths and what they assign; statements know how."""
@@ -480,7 +458,7 @@ class Expressions(Indexing):
 
         def run(part: ast.expr) -> Callable[[], None]:
             def assign() -> None:
-                self.frame.env[name] = self.value(part)
+                self.frame.env[name] = self.hold(self.value(part))
 
             return assign
 
@@ -492,6 +470,10 @@ class Expressions(Indexing):
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
+    def listed(self, value: Tup, line: int) -> Ref:
+        """A list of numbers as an array."""
+        return items_to_array(self, value, line)
+
     def _attribute(self, node: ast.Attribute) -> Value:
         return self.attribute(self.value(node.value), node)
 
@@ -501,23 +483,25 @@ class Expressions(Indexing):
             return self._array_attribute(owner, node)  # type: ignore[arg-type]
         if isinstance(owner, Mapping) and owner.attributes:
             if node.attr not in owner.items:
-                raise Declined(f"attribute {node.attr} is no field", line=node.lineno)
+                raise Declined(f"`.{node.attr}` of an object that has no such field", line=node.lineno)
             return owner.items[node.attr]
         if isinstance(owner, Static):
             try:
                 found = getattr(owner.value, node.attr)
             except AttributeError:
-                raise Declined(f"{node.attr} is not there", line=node.lineno) from None
+                raise Declined(f"there is no `{ast.unparse(node)}`", line=node.lineno) from None
+            except Exception as error:  # a property's own
+                raise Declined(f"`{ast.unparse(node)}` raises {type(error).__name__}", line=node.lineno) from None
             holder = owner.value
             self.statics.append(
                 (AttributeOf(holder) if isinstance(holder, types.FunctionType) else holder, node.attr, found)
             )
             return self.static(found, node.lineno)
-        raise Declined(f"attribute {node.attr} of a number", line=node.lineno)
+        raise Declined(f"`.{node.attr}` of {describe_value(owner)}", line=node.lineno)
 
     def _array_attribute(self, owner: Ref | Lazy, node: ast.Attribute) -> Value:
         if is_list(owner):
-            raise Declined(f"`.{node.attr}` of a list", line=node.lineno)
+            raise Declined(f"`.{node.attr}` of a list: np.array() of it has one", line=node.lineno)
         dims = self.dims(owner)
         if node.attr == "shape":
             return Tup(list(dims))
@@ -527,29 +511,22 @@ class Expressions(Indexing):
             return Const(len(dims))
         if node.attr == "T":
             return self.transposed(owner, node.lineno)
-        raise Declined(f"`.{node.attr}` of an array", line=node.lineno)
-
-    def restore(self, env: dict[str, Value]) -> None:
-        """Names as they were before an expression with names of its own; dicts that it let go of stay so."""
-        for name, value in self.frame.env.items():
-            if name in env and isinstance(value, Mapping) and not value.own:
-                env[name] = let_go(env[name])
-        self.frame.env = env
+        raise Declined(f"`.{node.attr}` of an array: shape, size, ndim, T and methods are compiled", line=node.lineno)
 
     def _subscript(self, node: ast.Subscript) -> Value:
-        named = isinstance(node.value, ast.Name)
-        owner = self.read(node.value.id, node.lineno) if named else self.value(node.value)  # type: ignore[attr-defined]
+        owner = self.value(node.value)
         if isinstance(owner, Tup):
             return self._tuple_item(owner, node)
         if isinstance(owner, Mapping) and not owner.attributes:
-            key = self.value(node.slice)
-            known = key.value if isinstance(key, Const | Static) else None
-            if known not in owner.items:
-                raise Declined("a key that is not known", line=node.lineno)
-            return owner.items[known]
+            key = known(self.value(node.slice))
+            if key is UNKNOWN:
+                raise Declined("a dict is read with a key that is not known from the source", line=node.lineno)
+            if key not in owner.items:
+                raise Declined(f"key {key!r} is not in the dict", line=node.lineno)
+            return owner.items[key]
         if isinstance(owner, Lazy) or is_array(owner):
             return self.item(owner, node)  # type: ignore[arg-type]
-        raise Declined("a subscript of something else than an array", line=node.lineno)
+        raise Declined(f"a subscript of {describe_value(owner)}", line=node.lineno)
 
     def _tuple_item(self, owner: Tup, node: ast.Subscript) -> Value:
         if isinstance(node.slice, ast.Slice):
@@ -564,7 +541,7 @@ class Expressions(Indexing):
         if isinstance(index, Ref) and all(isinstance(one, Ref | Const) and not is_array(one) for one in owner.items):
             return self.load(items_to_array(self, owner, node.lineno), (self.integer(index, node.lineno),), node.lineno)
         if not isinstance(index, Const):
-            raise Declined("a tuple or list of known length is indexed by a variable", line=node.lineno)
+            raise Declined("a tuple or list of other things than numbers is indexed by a variable", line=node.lineno)
         try:
             return owner.items[int(index.value)]
         except IndexError:
@@ -582,7 +559,7 @@ class Expressions(Indexing):
         """Write an element."""
         src = self.scalar(value, line)
         if not isinstance(array.type, Arr):
-            raise Declined("an element of a number is written", line=line)
+            raise Declined(f"an element of {describe(array.type)} is written", line=line)
         if array.type.dtype == "f":
             src = self.as_float(src, line)
         elif src.type == "b":
@@ -591,7 +568,3 @@ class Expressions(Indexing):
             raise Declined("a float is written into an array of ints", line=line)
         self.stores.add(self.base_name(array.name))
         self.emit(Store(array, index, src, line=line))
-
-
-def _simple(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Constant | ast.Attribute)

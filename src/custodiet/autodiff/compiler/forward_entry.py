@@ -94,7 +94,7 @@ class CompiledTangent:
         self._natives: dict[int, _Native] = {}
         self._identities: dict[tuple[int, ...], Any] = {}
         _, lines = to_llvm_tangent(ENTRY, self.tangents, Layout(1, 1))
-        self.block_lines = [line + self.first_line for line in lines]
+        self.block_places = [program.where(line, self.file, self.first_line) for line in lines]
         self.num_blocks = len(lines)
         self.all_blocks = (1 << self.num_blocks) - 1
         self._out = ctypes.c_double * (self._num_slots + 1 + -(-self.num_blocks // BITS))
@@ -125,8 +125,9 @@ class CompiledTangent:
 
     def where(self, blocks: int) -> str:
         """File and line of the first of some basic blocks."""
-        lines = [line for place, line in enumerate(self.block_lines) if blocks >> place & 1]
-        return f"{self.file}:{lines[0] if lines else self.first_line + 1}"
+        found = [one for number, one in enumerate(self.block_places) if blocks >> number & 1]
+        file, line = found[0] if found else (self.file, self.first_line + 1)
+        return f"{file}:{line}"
 
     def __call__(
         self,
@@ -172,6 +173,8 @@ class CompiledTangent:
             values, changes, bits = self._sweep(native, given, prepared, copies, with_values)
             found.append(changes)
             entered |= bits
+        if not all(np.isfinite(one).all() for changes in found for one in changes):
+            raise Trapped  # an exact zero times an infinite slope is zero, and the interpreted path knows where
         if write_back:
             for original, copy in copies:
                 original[:] = copy.tolist() if isinstance(original, list) else copy
@@ -346,5 +349,6 @@ def compile_tangent(function: Callable[..., Any], args: Sequence[Any], argnums: 
         return CompiledTangent(source, program, lowerer.result, free, lowerer.statics)
     except Declined as declined:
         if declined.line and not declined.file:
-            raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            file, line = program.where(declined.line, source.file, source.first_line)
+            raise Declined(declined.reason, line=line, file=file) from None
         raise

@@ -9,7 +9,8 @@ from typing import Any
 
 from custodiet.autodiff.compiler.arrays import ArrayExpressions, Lazy, Transposed, is_array
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Ref, View
+from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Ref, Store, View
+from custodiet.autodiff.compiler.values import Tup, describe, describe_value
 
 __all__ = ["Indexing", "Region"]
 
@@ -56,6 +57,8 @@ class Indexing(ArrayExpressions):
         """``owner[...]``."""
         line = node.lineno
         array: Any = self.materialize(owner, line)
+        if isinstance(array, Lazy):
+            raise Declined("a subscript of an array of bools", line=line)
         return self._array_item(array, node, line)
 
     def _array_item(self, owner: Ref, node: ast.Subscript, line: int) -> Any:
@@ -89,24 +92,49 @@ class Indexing(ArrayExpressions):
                 found += self._index_values(self.value(one), node.lineno)
         return found
 
-    @staticmethod
-    def _refuse_bool(value: Any, line: int) -> None:
-        """A bool in a subscript is a mask to NumPy, which adds an axis, and the int 0 or 1 to a list."""
-        if isinstance(value, Ref | Const) and value.type == "b":
-            raise Declined("a bool is an index", line=line)
-
     def _index_values(self, value: Any, line: int) -> list[Any]:
+        if isinstance(value, Lazy) and value.dtype == "b":
+            return self.places_of(value, line)
         if isinstance(value, Lazy) or is_array(value):
             array = self.materialize(value, line)
             if not isinstance(array.type, Arr) or array.type.dtype != "i":
-                raise Declined("a mask or an array of floats is an index", line=line)
+                raise Declined("an array of floats is an index", line=line)
             return [array]
-        items = getattr(value, "items", None)
-        for one in items if isinstance(items, list) else [value]:
-            self._refuse_bool(one, line)
-        if isinstance(items, list):
-            return [self.integer(one, line) for one in items]
+        if isinstance(value, Tup) and value.is_list:
+            return self._index_values(self.listed(value, line), line)
+        if isinstance(value, Tup):
+            return [part for one in value.items for part in self._index_values(one, line)]
+        if isinstance(value, Ref | Const) and value.type == "b":
+            raise Declined("a bool is an index", line=line)
         return [self.integer(value, line)]
+
+    def listed(self, value: Tup, line: int) -> Ref:
+        """A list of numbers as an array."""
+        raise TypeError("a part of a Lowerer")
+
+    def places_of(self, mask: Lazy, line: int) -> list[Ref]:
+        """Where an array of bools is true: an array of ints for each of its dimensions, in the order of NumPy's `nonzero`."""
+        mask = self.lazy(self.materialize(mask, line), line)
+        total = self.fold(
+            mask.dims, Const(0), lambda acc, at: self.op("iadd", acc, self.op("btoi", mask.element(at))), line
+        )
+        found = [self.new_array("places", [total], "i", line) for _ in mask.dims]
+
+        def write(acc: Operand, index: Index) -> Operand:
+            flag = mask.element(index)
+
+            def store() -> None:
+                for array, at in zip(found, index, strict=True):
+                    self.emit(Store(array, (acc,), at, line=line, initial=True))
+
+            self.branch(flag, store, lambda: None, line=line)
+            return self.op("iadd", acc, self.op("btoi", flag))
+
+        self.fold(mask.dims, Const(0), write, line)
+        return found
+
+    def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
+        raise TypeError("a part of a Lowerer")
 
     @staticmethod
     def _is_plain(parts: list[Any], owner: Ref) -> bool:
@@ -119,7 +147,7 @@ class Indexing(ArrayExpressions):
         """An element, or a row or range that shows the same memory."""
         kind = owner.type
         if not isinstance(kind, Arr):
-            raise Declined("a subscript of a number", line=line)
+            raise Declined(f"a subscript of {describe(kind)}", line=line)
         if isinstance(parts[0], ast.Slice):
             if kind.is_list:
                 raise Declined("a slice of a list, which is a copy", line=line)
@@ -184,7 +212,7 @@ class Indexing(ArrayExpressions):
             parts = [*parts, *[full] * (ndim - used)]
         arrays = [one for one in parts if is_array(one)]
         if len(arrays) > 1 and any(not is_array(one) for one in parts):
-            raise Declined("index arrays together with other indices", line=line)
+            raise Declined("two index arrays together with ints or slices: index arrays alone are compiled", line=line)
         return self._walked(owner, parts, arrays, line)
 
     def _walked(self, owner: Ref, parts: list[Any], arrays: list[Ref], line: int) -> Region:
@@ -264,7 +292,7 @@ class Indexing(ArrayExpressions):
         if is_array(owner) and owner.type.is_list and isinstance(node.slice, ast.Slice):
             raise Declined("a slice of a list is written", line=node.lineno)
         if not is_array(owner):
-            raise Declined("an element of something else than an array is written", line=node.lineno)
+            raise Declined(f"an element of {describe_value(owner)} is written", line=node.lineno)
         return owner
 
     def _write(self, region: Region, value: Any, line: int) -> None:
@@ -313,6 +341,8 @@ class Indexing(ArrayExpressions):
     def reshaped(self, owner: Ref | Lazy, dims: list[Operand], line: int) -> Lazy:
         """The same elements in another shape, C order."""
         array = self.materialize(owner, line)
+        if isinstance(array, Lazy):
+            raise Declined("an array of bools gets another shape", line=line)
         old = self.dims(array)
         self._same(self._count(old), self._count(dims), line)
 

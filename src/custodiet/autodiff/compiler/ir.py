@@ -308,6 +308,18 @@ class Program:
     """what the user calls a name"""
     origins: dict[str, tuple[str, int]] = field(default_factory=dict)
     """file and line that a name is computed at"""
+    places: list[tuple[str, int]] = field(default_factory=list)
+    """files and lines of functions that were read in place: a statement's `line` -1 is the first of them, and so on"""
+
+    def where(self, line: int, file: str, first_line: int) -> tuple[str, int]:
+        """File and line that a statement's `line` stands for.
+
+        Args:
+            line: of a statement; 0 where unknown.
+            file: the file of the function that was compiled.
+            first_line: the line of the file at which line 1 of its tree lies, less one.
+        """
+        return self.places[-line - 1] if line < 0 else (file, (line or 1) + first_line)
 
 
 def place_key(arr: Ref, index: tuple[Operand, ...]) -> str:

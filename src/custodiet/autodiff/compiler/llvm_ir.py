@@ -51,7 +51,8 @@ from custodiet.autodiff.compiler.llvm_calls import (
 )
 from custodiet.autodiff.compiler.llvm_loops import Loops, num_slots
 from custodiet.autodiff.compiler.llvm_operations import INTRINSICS, LIBM, LIBM_BINARY, LLVM_TYPE
-from custodiet.autodiff.compiler.llvm_text import GEMM, PRELUDE
+from custodiet.autodiff.compiler.llvm_text import GEMM, PRELUDE, TRIGAMMA
+from custodiet.autodiff.compiler.operations import BINARY_SPECIAL, SPECIAL
 
 __all__ = ["BITS", "LLVM_TYPE", "Emitter", "num_slots", "to_llvm"]
 
@@ -101,6 +102,10 @@ class Emitter(Loops):
         declares = [f"declare double @llvm.{one}.f64(double)" for one in INTRINSICS]
         declares += [f"declare double @{one}(double)" for one in LIBM]
         declares += [f"declare double @{one}(double, double)" for one in LIBM_BINARY]
+        for op in SPECIAL:
+            doubles = "double, " * (2 if op in BINARY_SPECIAL else 1)
+            declares.append(f"declare double @custodiet_{op}({doubles}i32)")
+        declares.append(TRIGAMMA)
         head = f"define i64 @{self.name}(ptr noalias %in, ptr noalias %out) {{\nentry:"
         runtime = [RUNTIME, *functions] if self.context else []
         if self.gemms:
@@ -247,6 +252,7 @@ class Emitter(Loops):
                 if gradient is not None:
                     self._write(at, gradient)
                     at += 1
+            self._leave_unless_finite()
         for word in range(-(-len(self.block_lines) // BITS)):
             bits = self.new(f"load i64, ptr {self.slot(f'entered{word}', 'i64')}")
             if self.context:
@@ -262,6 +268,50 @@ class Emitter(Loops):
             self.put(f"store ptr {self.new(f'load ptr, ptr {chunks}')}, ptr %arena")
         self._free_all()
         self.put(f"ret i64 {code}")
+
+    def _leave_unless_finite(self) -> None:
+        """Trap where a gradient is infinite or NaN: an exact zero times an infinite slope is zero, and the tape knows where."""
+        reverse = self.reverse
+        if reverse is None:
+            return
+        bad = self.literal(Const(0.0))
+        for gradient in reverse.gradients:
+            if gradient is not None:
+                bad = self.new(f"fadd double {bad}, {self._times_zero(self.get(gradient))}")
+        slot = self.slot("unsettled", "double")
+        self.put(f"store double {bad}, ptr {slot}")
+        for ref in self.program.params:
+            if isinstance(ref.type, Arr) and ref.name in reverse.active:
+                self._add_times_zero(ref, slot)
+        bad = self.new(f"load double, ptr {slot}")
+        good = self.fresh_label("settled")
+        self.put(f"br i1 {self.new(f'fcmp uno double {bad}, {bad}')}, label %bail, label %{good}")
+        self.start(good)
+
+    def _times_zero(self, value: str) -> str:
+        """0, or NaN where a number is infinite or NaN."""
+        return self.new(f"fmul double {value}, {self.literal(Const(0.0))}")
+
+    def _add_times_zero(self, ref: Ref, slot: str) -> None:
+        """Add the elements of an adjoint, each times zero, to a slot."""
+        size = self.length(ref, 0)
+        for axis in range(1, ref.type.ndim):  # type: ignore[union-attr]
+            size = self.new(f"mul i64 {size}, {self.length(ref, axis)}")
+        base = self.new(f"load ptr, ptr {self.part(ref, 's')}")
+        head, work, end = (self.fresh_label(one) for one in ("settle", "settling", "settled"))
+        at = self.slot(f"{head}.at", "i64")
+        self.put(f"store i64 0, ptr {at}")
+        self.put(f"br label %{head}")
+        self.start(head)
+        place = self.new(f"load i64, ptr {at}")
+        self.put(f"br i1 {self.new(f'icmp slt i64 {place}, {size}')}, label %{work}, label %{end}")
+        self.start(work)
+        one = self._times_zero(self.new(f"load double, ptr {self._at(base, place)}"))
+        total = self.new(f"fadd reassoc double {self.new(f'load double, ptr {slot}')}, {one}")
+        self.put(f"store double {total}, ptr {slot}")
+        self.put(f"store i64 {self.new(f'add nsw i64 {place}, 1')}, ptr {at}")
+        self.put(f"br label %{head}")
+        self.start(end)
 
     def _limits(self, place: int) -> None:
         """CPython's recursion limit, and the lowest address of the stack that may be used."""

@@ -6,19 +6,22 @@ import math
 
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Const, Op, Operand, Ref
+from custodiet.autodiff.compiler.operations import SPECIAL
 
 __all__ = ["FLOAT_COMPARE", "INTRINSICS", "LIBM", "LIBM_BINARY", "LLVM_TYPE", "Operations"]
 
 LLVM_TYPE = {"f": "double", "i": "i64", "b": "i1"}
-INTRINSICS = ("sin", "cos", "exp", "exp2", "log", "log2", "log10", "sqrt", "fabs", "floor", "ceil")
+INTRINSICS = ("sin", "cos", "exp", "exp2", "log", "log2", "log10", "sqrt", "fabs", "floor", "ceil", "trunc", "rint")
 LIBM = (
     "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "expm1", "log1p", "cbrt", "erf", "erfc", "lgamma",
+    "tgamma",
 )  # fmt: skip
 LIBM_BINARY = ("hypot", "atan2")
 FLOAT_COMPARE = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
 INT_COMPARE = {"lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge", "eq": "eq", "ne": "ne"}
 TRAPS_IF_NOT_FINITE = {
     "exp", "exp2", "expm1", "sinh", "cosh", "tan", "asin", "acos", "acosh", "atanh", "fpow", "lgamma", "log1p", "sin", "cos", "hypot",
+    "tgamma",
 }  # fmt: skip
 EXACT_INT = 2**53
 
@@ -57,8 +60,8 @@ class Operations:
         special = getattr(self, f"_op_{op}", None)
         if special is not None:
             return special(*args)
-        if op == "digamma":
-            return self.new(f"call double @custodiet_digamma(double {args[0]})")
+        if op in SPECIAL:  # the last argument is Cython's, and unused
+            return self.new(f"call double @custodiet_{op}({''.join(f'double {one}, ' for one in args)}i32 0)")
         if op in ("iand", "ior", "ixor"):
             return self.new(f"{op[1:]} i64 {args[0]}, {args[1]}")
         if op in ("copy", "still"):
@@ -257,6 +260,60 @@ class Operations:
         zero = self.literal(Const(0.0))
         one = self.new(f"call double @llvm.copysign.f64(double {self.literal(Const(1.0))}, double {a})")
         return self.new(f"select i1 {self.new(f'fcmp oeq double {a}, {zero}')}, double {zero}, double {one}")
+
+    def _op_cfmod(self, a: str, b: str) -> str:
+        """The remainder with the sign of the dividend."""
+        self.trap_if(self.new(f"fcmp oeq double {b}, {self.literal(Const(0.0))}"))
+        return self.new(f"frem double {a}, {b}")
+
+    def _op_trigamma(self, a: str) -> str:
+        return self.new(f"call double @custodiet_trigamma(double {a})")
+
+    def _gap(self, a: str, b: str) -> tuple[str, str, str]:
+        """The larger of two numbers, minus their distance, and whether they are equal."""
+        larger = self.new(f"select i1 {self.new(f'fcmp ogt double {a}, {b}')}, double {a}, double {b}")
+        distance = self.new(f"call double @llvm.fabs.f64(double {self.new(f'fsub double {a}, {b}')})")
+        return larger, self.new(f"fneg double {distance}"), self.new(f"fcmp oeq double {a}, {b}")
+
+    def _op_logaddexp(self, a: str, b: str) -> str:
+        larger, gap, equal = self._gap(a, b)
+        more = self.new(f"call double @log1p(double {self.new(f'call double @llvm.exp.f64(double {gap})')})")
+        found = self.new(f"fadd double {larger}, {more}")
+        twice = self.new(f"fadd double {a}, {self.literal(Const(math.log(2.0)))}")
+        return self.new(f"select i1 {equal}, double {twice}, double {found}")
+
+    def _op_logaddexp2(self, a: str, b: str) -> str:
+        larger, gap, equal = self._gap(a, b)
+        more = self.new(f"call double @log1p(double {self.new(f'call double @llvm.exp2.f64(double {gap})')})")
+        scaled = self.new(f"fmul double {more}, {self.literal(Const(1.0 / math.log(2.0)))}")
+        found = self.new(f"fadd double {larger}, {scaled}")
+        twice = self.new(f"fadd double {a}, {self.literal(Const(1.0))}")
+        return self.new(f"select i1 {equal}, double {twice}, double {found}")
+
+    def _op_half_over(self, y: str, a: str) -> str:
+        """The quotient y / a, or its limit 1/2 where a is 0: a part of the slope of a Bessel function of order one."""
+        zero = self.new(f"fcmp oeq double {a}, {self.literal(Const(0.0))}")
+        return self.new(
+            f"select i1 {zero}, double {self.literal(Const(0.5))}, double {self.new(f'fdiv double {y}, {a}')}"
+        )
+
+    def _op_log_or_zero(self, a: str, b: str) -> str:
+        """The logarithm of b; 0 where a and b are 0."""
+        zero = self.literal(Const(0.0))
+        both = self.new(
+            f"and i1 {self.new(f'fcmp oeq double {a}, {zero}')}, {self.new(f'fcmp oeq double {b}, {zero}')}"
+        )
+        return self.new(f"select i1 {both}, double {zero}, double {self.new(f'call double @llvm.log.f64(double {b})')}")
+
+    def _op_exprel_slope(self, a: str, y: str) -> str:
+        """The derivative of y = (exp(a) - 1) / a: (exp(a) - y) / a, near 0 its series."""
+        total = self.literal(Const(1 / 5760))
+        for part in (1 / 840, 1 / 144, 1 / 30, 1 / 8, 1 / 3, 0.5):
+            total = self.new(f"fadd double {self.new(f'fmul double {total}, {a}')}, {self.literal(Const(part))}")
+        size = self.new(f"call double @llvm.fabs.f64(double {a})")
+        near = self.new(f"fcmp olt double {size}, {self.literal(Const(1e-2))}")
+        over = self.new(f"fsub double {self.new(f'call double @llvm.exp.f64(double {a})')}, {y}")
+        return self.new(f"select i1 {near}, double {total}, double {self.new(f'fdiv double {over}, {a}')}")
 
     def _op_powd(self, a: str, b: str) -> str:
         """The derivative of a ** b by a: b a ** (b - 1), zero where b is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["GEMM", "PRELUDE"]
+__all__ = ["GEMM", "PRELUDE", "TRIGAMMA"]
 
 PRELUDE = """
 declare ptr @calloc(i64, i64)
@@ -16,7 +16,6 @@ declare i64 @llvm.smax.i64(i64, i64)
 declare i64 @llvm.smin.i64(i64, i64)
 declare i64 @llvm.umin.i64(i64, i64)
 declare double @llvm.pow.f64(double, double)
-declare double @custodiet_digamma(double)
 declare double @llvm.copysign.f64(double, double)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
@@ -66,3 +65,45 @@ none:
 declare i32 @llvm.smax.i32(i32, i32)
 """
 """c = op(a) @ op(b) + beta c, row-major, with BLAS's dgemm"""
+
+
+TRIGAMMA = """
+define private double @custodiet_trigamma(double %x) {
+entry:
+  %far = fcmp olt double %x, -1.0e6
+  br i1 %far, label %unknown, label %head
+unknown:
+  ret double 0x7FF8000000000000
+head:
+  %at = phi double [%x, %entry], [%next, %step]
+  %sum = phi double [0.0, %entry], [%more, %step]
+  %small = fcmp olt double %at, 12.0
+  br i1 %small, label %step, label %end
+step:
+  %square = fmul double %at, %at
+  %part = fdiv double 1.0, %square
+  %more = fadd double %sum, %part
+  %next = fadd double %at, 1.0
+  br label %head
+end:
+  %r = fdiv double 1.0, %at
+  %r2 = fmul double %r, %r
+  %t0 = fmul double %r2, 0x3FB364D9364D9365
+  %t1 = fadd double %t0, 0xBFA1111111111111
+  %t2 = fmul double %r2, %t1
+  %t3 = fadd double %t2, 0x3F98618618618618
+  %t4 = fmul double %r2, %t3
+  %t5 = fadd double %t4, 0xBFA1111111111111
+  %t6 = fmul double %r2, %t5
+  %t7 = fadd double %t6, 0x3FC5555555555555
+  %t8 = fmul double %r2, %t7
+  %t9 = fmul double %r, 0.5
+  %t10 = fadd double 1.0, %t9
+  %t11 = fadd double %t10, %t8
+  %t12 = fmul double %r, %t11
+  %found = fadd double %sum, %t12
+  ret double %found
+}
+"""
+"""the second derivative of log gamma: the recurrence up to 12, from there the asymptotic series to the power -11 (Abramowitz and
+Stegun 6.4.12); NaN far below zero, where the recurrence is long and the tape decides"""

@@ -27,18 +27,25 @@ from custodiet.autodiff.compiler.ir import (
     Store,
     Type,
 )
-from custodiet.autodiff.compiler.statements import RareStatements
-from custodiet.autodiff.compiler.syntax import assigned_names, keyed_names, statement_kinds
+from custodiet.autodiff.compiler.statements import BREAK, CONTINUE, RareStatements
+from custodiet.autodiff.compiler.syntax import (
+    KEYWORDS,
+    assigned_names,
+    changed_tables,
+    grown_names,
+    statement_kinds,
+    views_gone_through,
+)
 from custodiet.autodiff.compiler.values import (
     Closure,
     Frame,
     Guarded,
-    Mapping,
     RangeValue,
     Static,
     Tup,
     Undefined,
     Value,
+    is_own,
     join_type,
     leaves,
     let_go,
@@ -48,7 +55,7 @@ from custodiet.autodiff.compiler.values import (
 
 __all__ = ["Lowerer"]
 
-RETURN, DONE, BREAK, CONTINUE = "$return", "$done", "$break", "$continue"
+RETURN, DONE = "$return", "$done"
 FALSE, TRUE = Const(False), Const(True)
 MAX_UNROLL = 64
 
@@ -62,12 +69,14 @@ class Lowerer(RareStatements):
         Raises:
             Declined: the first thing that is not understood.
         """
+        self.main = source
         try:
             frame = Frame(source, dict(arguments))
             value = self.run_body(frame, source.node)
         except Declined as declined:
-            if declined.line and not declined.file:
-                raise Declined(declined.reason, line=declined.line + source.first_line, file=source.file) from None
+            if not declined.file:
+                line = (declined.line or self.line) + source.first_line
+                raise Declined(declined.reason, line=line, file=source.file) from None
             raise
         self.result = value
         return Program(
@@ -80,6 +89,7 @@ class Lowerer(RareStatements):
             stores=self.stores,
             told=self.told,
             origins=self.origins,
+            places=list(self.places),
         )
 
     @staticmethod
@@ -102,6 +112,8 @@ class Lowerer(RareStatements):
                 self.emit(Require(done, line=node.lineno))
             elif done != TRUE:
                 return Static(None)
+            if isinstance(frame.env[RETURN], Undefined):
+                raise Declined(frame.env[RETURN].reason, line=node.lineno)
             return frame.env[RETURN]
         finally:
             self.frame = outer
@@ -157,10 +169,16 @@ class Lowerer(RareStatements):
 
             return run
 
+        self.line = node.lineno
         cond = self.truth(node.test)
         if isinstance(cond, Const):
             follow(node.body if cond.value else node.orelse)()
             return
+        if isinstance(node.body[0], ast.Raise) and not node.orelse:
+            self.emit(Require(self.op("not", cond), line=node.body[0].lineno))
+            self.sequence(rest)
+            return
+        self.grow(grown_names(node), node.lineno, rounds=False)
         self.branch(cond, follow(node.body), follow(node.orelse), line=node.lineno)
 
     def statement(self, node: ast.stmt) -> None:
@@ -168,15 +186,10 @@ class Lowerer(RareStatements):
         self.line = node.lineno
         method = getattr(self, f"_do_{type(node).__name__}", None)
         if method is None:
-            raise Declined(f"`{type(node).__name__.lower()}` statements are not compiled", line=node.lineno)
+            raise Declined(
+                f"`{KEYWORDS.get(type(node).__name__, type(node).__name__)}` is not compiled", line=node.lineno
+            )
         method(node)
-
-    def _do_Pass(self, node: ast.Pass) -> None:
-        pass
-
-    def _do_Expr(self, node: ast.Expr) -> None:
-        if not isinstance(node.value, ast.Constant):
-            self.value(node.value)
 
     def _do_Assert(self, node: ast.Assert) -> None:
         cond = self.truth(node.test)
@@ -195,11 +208,8 @@ class Lowerer(RareStatements):
         self.frame.env[node.name] = self.closure(node)
 
     def _do_Return(self, node: ast.Return) -> None:
-        value: Value = Static(None)
-        if isinstance(node.value, ast.Name) and node.value.id in self.frame.env:
-            value = self.read(node.value.id, node.lineno)  # the last that this function says of it: a dict stays ours
-        elif node.value is not None:
-            value = self.kept(node.value)
+        value: Value = Static(None) if node.value is None else self.passed(node.value)
+        value = self.handed_back(value)
         self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
@@ -212,13 +222,8 @@ class Lowerer(RareStatements):
         if isinstance(first, Ref | Const) and first.type in ("i", "b"):
             raise Declined("an int or a bool is returned, not one float", line=line)
 
-    def _do_Break(self, node: ast.Break) -> None:
-        self.frame.env[BREAK] = TRUE
-
-    def _do_Continue(self, node: ast.Continue) -> None:
-        self.frame.env[CONTINUE] = TRUE
-
     def _do_Assign(self, node: ast.Assign) -> None:
+        self.refuse_live_view(node.value)
         value = (
             self.kept(node.value) if any(isinstance(one, ast.Name) for one in node.targets) else self.value(node.value)
         )
@@ -262,7 +267,7 @@ class Lowerer(RareStatements):
         elif isinstance(target, ast.Starred):
             self.assign(target.value, value)
         elif isinstance(target, ast.Subscript):
-            if not self._set_key(target, value):
+            if not self._set_key(target, value) and not self.set_entry(target, value):
                 self.set_item(target, value)
         else:
             raise Declined("an attribute is assigned", line=target.lineno)
@@ -274,6 +279,7 @@ class Lowerer(RareStatements):
         if isinstance(cond, Const):
             self.sequence(node.body if cond.value else node.orelse)
             return
+        self.grow(grown_names(node), node.lineno, rounds=False)
         self.branch(cond, lambda: self.sequence(node.body), lambda: self.sequence(node.orelse), line=node.lineno)
 
     def branch(self, cond: Operand, then: Callable[[], None], orelse: Callable[[], None], *, line: int) -> None:
@@ -302,14 +308,15 @@ class Lowerer(RareStatements):
                 a = self._nothing_like(b)
             elif else_env.get(DONE) == FALSE or isinstance(b, Undefined):
                 b = self._nothing_like(a)
+        what = "what is returned" if name == RETURN else "a value" if name.startswith("$") else name
         if a is None or b is None:
-            return Undefined(f"{name} may have no value here")
+            return Undefined(f"{what} may have no value here")
         for one in (a, b):
             if isinstance(one, Undefined):
                 return one
         if isinstance(a, Guarded) or isinstance(b, Guarded) or not same_shape(a, b):
-            return Undefined(f"{name} is of two kinds here")
-        if isinstance(a, Mapping) and isinstance(b, Mapping) and a.own != b.own:
+            return Undefined(f"{what} is of two kinds here")
+        if is_own(a) != is_own(b):
             a, b = let_go(a), let_go(b)
         merged: list[Operand] = []
         for left, right in zip(leaves(a, line), leaves(b, line), strict=True):
@@ -346,10 +353,14 @@ class Lowerer(RareStatements):
     # -- loops --------------------------------------------------------------------------------------------------------
 
     def _do_For(self, node: ast.For) -> None:
+        changed = changed_tables(node) & views_gone_through(node.iter)
+        changed |= grown_names(node) & {one.id for one in ast.walk(node.iter) if isinstance(one, ast.Name)}
+        if changed:
+            raise Declined(f"{min(changed)} is changed while it is gone through", line=node.lineno)
         iterable = self.iterable(node.iter)
         if isinstance(iterable, list):
             if len(iterable) > MAX_UNROLL:
-                raise Declined("a loop over a long tuple", line=node.lineno)
+                raise Declined(f"a loop over a tuple, list or dict of more than {MAX_UNROLL} items", line=node.lineno)
             self._unrolled(node, iterable, 0)
             return
         trips, item = iterable
@@ -396,11 +407,12 @@ class Lowerer(RareStatements):
             self.branch(self.op("not", broke), lambda: self.sequence(node.orelse), lambda: None, line=node.lineno)
 
     def _loop(self, node: ast.For | ast.While, *, trips: Operand | None, bind: Callable[[Ref], None] | None) -> None:
+        self.grow(grown_names(node), node.lineno, rounds=True)
         env = self.frame.env
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
-        assigned, kinds = set(assigned_names(node)), statement_kinds(node)
-        assigned |= {name for name in keyed_names(node) if isinstance(env.get(name), Mapping)}
+        assigned, kinds = set(assigned_names(node) | grown_names(node)), statement_kinds(node)
+        assigned |= {name for name in changed_tables(node) if is_own(env.get(name))}
         if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):
@@ -421,7 +433,7 @@ class Lowerer(RareStatements):
         for name, value in after.items():
             self.frame.env[name] = value
         for name, value in only_inside.items():
-            self.frame.env[name] = Guarded(value, loop.count)
+            self.frame.env[name] = value if isinstance(value, Undefined) else Guarded(value, loop.count)
         broke = self.frame.env.get(BREAK, FALSE)
         for name, value in outer.items():
             if value is None:
@@ -481,10 +493,10 @@ class Lowerer(RareStatements):
             self.block = outer
             self.frame.env = before
         unchanged, grew, latches = self._latches(headers, after_env, before, types, node.lineno)
-        if grew:  # what does not change may do so once the types are what they are
-            return None
         if unchanged:
             return unchanged
+        if grew:
+            return None
         made: list[Header] = []
         for one, refs in headers.items():
             for place, ref in enumerate(refs):
@@ -499,13 +511,7 @@ class Lowerer(RareStatements):
             if key not in before and not key.startswith("$") and not isinstance(value, Closure)
         }
         after |= {key: value for key, value in after_env.items() if key not in before and isinstance(value, Closure)}
-        for key, value in before.items():
-            if isinstance(value, Mapping) and value.own and after_env.get(key) is not value:
-                now = after_env.get(key)
-                if isinstance(now, Mapping) and not now.own:
-                    if key in headers:
-                        raise Declined("a dict that has another name is changed", line=node.lineno)
-                    after[key] = let_go(value)
+        after |= self.let_go_in_a_round(before, after_env, headers.keys(), node.lineno)
         for one in carried:  # what could not be carried must not be read afterwards
             if one not in headers and before[one] is not after_env.get(one):
                 if isinstance(before[one], Static | Closure | RangeValue) and before[one] != after_env.get(one):

@@ -14,6 +14,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from custodiet._version import __version__
+from custodiet.autodiff.compiler.operations import SPECIAL
 
 __all__ = ["NativeFunction", "cache_folder", "keep", "kept", "load_kept", "load_native", "native_key", "vector_lanes"]
 
@@ -76,14 +77,14 @@ def _keep_freed_memory() -> None:
 
 LIBRARY = {
     "custodiet_dgemm": ("scipy.linalg.cython_blas", "dgemm"),
-    "custodiet_digamma": ("scipy.special.cython_special", "__pyx_fuse_1psi"),
+    **{f"custodiet_{op}": ("scipy.special.cython_special", name) for op, name in SPECIAL.items()},
 }
 """what generated code may call beyond libm: its name there, module and name in SciPy"""
 
 
 def _symbols_of(text: str) -> list[str]:
     """The library functions that a module calls."""
-    return [one for one in LIBRARY if f"@{one}(" in text.replace(f"declare double @{one}(", "")]
+    return [one for one in LIBRARY if f"call double @{one}(" in text or f"call void @{one}(" in text]
 
 
 def _tell_symbols(symbols: list[str]) -> None:

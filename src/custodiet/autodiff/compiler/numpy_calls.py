@@ -10,186 +10,141 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from custodiet.autodiff.compiler.array_arguments import (
+    Handler,
+    Index,
+    arguments,
+    as_lazy,
+    axis_of,
+    flat,
+    known_int,
+    plain_number,
+    told,
+)
+from custodiet.autodiff.compiler.array_arguments import joined as join_arrays
 from custodiet.autodiff.compiler.arrays import Lazy, is_array
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import Arr, Const, Loop, Operand, Ref, Store
+from custodiet.autodiff.compiler.ir import Const, Operand, Store
+from custodiet.autodiff.compiler.moving_calls import MOVES, MOVING_METHODS
+from custodiet.autodiff.compiler.reduction_calls import REDUCTION_METHODS, REDUCTIONS
 from custodiet.autodiff.compiler.values import Static, Tup
 
-__all__ = ["ARRAY_CALLS", "METHODS", "items_to_array"]
-
-Handler = Callable[[Any, ast.Call], Any]
-Index = tuple[Operand, ...]
+__all__ = ["ARRAY_CALLS", "METHODS"]
 
 
-def _arguments(self: Any, node: ast.Call, names: tuple[str, ...]) -> dict[str, Any]:
-    """Arguments by name; those that are not given are missing."""
-    found: dict[str, Any] = {}
-    if len(node.args) > len(names):
-        raise Declined("more arguments than are compiled", line=node.lineno)
-    for name, one in zip(names, node.args, strict=False):
-        found[name] = self.value(one)
-    for one in node.keywords:
-        if one.arg not in names:
-            raise Declined(f"argument {one.arg}= of a NumPy function", line=node.lineno)
-        found[str(one.arg)] = self.value(one.value)
-    return found
-
-
-def _plain_call(node: ast.Call, num: int) -> None:
-    """Refuse options, such as `out=` or `order=`, of a call that is compiled with `num` positional arguments at most."""
-    if len(node.args) > num or node.keywords:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "a NumPy function")
-        raise Declined(f"{name} with options", line=node.lineno)
-
-
-def _array(self: Any, value: Any, line: int) -> Lazy:
-    """An argument as an array; a tuple of numbers or of rows becomes one."""
-    if isinstance(value, Tup):
-        return self.lazy(items_to_array(self, value, line), line)
-    if isinstance(value, Lazy) or is_array(value):
-        return self.lazy(value, line)
-    raise Declined("a number where an array is needed", line=line)
-
-
-def items_to_array(self: Any, value: Tup, line: int) -> Ref:
-    """An array out of numbers, or out of arrays of one shape."""
-    if not value.items:
-        raise Declined("an empty list", line=line)
-    items = [items_to_array(self, one, line) if isinstance(one, Tup) else one for one in value.items]
-    if all(isinstance(one, Ref | Const) and not is_array(one) for one in items):
-        if all(one.type == "b" for one in items):
-            raise Declined("an array of bools", line=line)
-        ints = all(one.type in ("i", "b") for one in items)
-        dst = self.new_array("array", [Const(len(items))], "i" if ints else "f", line, blank=True)
-        for place, one in enumerate(items):
-            source = one if ints and one.type == "i" else self.op("btoi", one) if ints else self.as_float(one, line)
-            self.emit(Store(dst, (Const(place),), source, line=line, initial=True))
-        return dst
-    return _joined(self, [self.lazy(one, line) for one in items], 0, line, stacked=True)
-
-
-def _joined(self: Any, parts: list[Lazy], axis: int, line: int, *, stacked: bool) -> Ref:
-    """Arrays one behind the other along an axis, a new one with `stacked`."""
-    first = parts[0]
-    ndim = len(first.dims) + stacked
-    axis %= ndim
-    lengths = [Const(1) if stacked else one.dims[axis] for one in parts]
-    total: Operand = Const(0)
-    starts = []
-    for one in lengths:
-        starts.append(total)
-        total = self.op("iadd", total, one)
-    rest = list(first.dims) if stacked else [one for place, one in enumerate(first.dims) if place != axis]
-    for one in parts[1:]:
-        others = list(one.dims) if stacked else [size for place, size in enumerate(one.dims) if place != axis]
-        if len(others) != len(rest):
-            raise Declined("arrays of different dimensions are joined", line=line)
-        for mine, other in zip(rest, others, strict=True):
-            self._same(mine, other, line)
-    kind = "i" if all(one.dtype == "i" for one in parts) else "f"
-    dst = self.new_array("joined", [*rest[:axis], total, *rest[axis:]], kind, line, blank=True)
-    for one, start in zip(parts, starts, strict=True):
-
-        def write(index: Index, one: Lazy = one, start: Operand = start) -> None:
-            if stacked:
-                place = (*index[:axis], start, *index[axis:])
-            else:
-                place = (*index[:axis], self.op("iadd", start, index[axis]), *index[axis + 1 :])
-            self._initial(dst, place, one.element(index), line)
-
-        self.nest(one.dims, write, line)
-    return dst
-
-
-def _axis(value: Any, line: int) -> int | None:
-    if value is None or (isinstance(value, Static) and value.value is None):
-        return None
-    if isinstance(value, Const) and value.type == "i":
-        return int(value.value)
-    raise Declined("a reduction over several or computed axes", line=line)
-
-
-def reduction(kind: str) -> Handler:
-    """Sum, mean, max, min or prod as a function."""
-
-    def run(self: Any, node: ast.Call) -> Any:
-        given = _arguments(self, node, ("a", "axis", "keepdims"))
-        return _reduce(self, given["a"], given, kind, node.lineno)
-
-    return run
-
-
-def _reduce(self: Any, value: Any, given: dict[str, Any], kind: str, line: int) -> Any:
-    if isinstance(value, Ref | Const) and not is_array(value):
-        return value
-    keep = given.get("keepdims", Const(False))
-    if not isinstance(keep, Const):
-        raise Declined("computed keepdims", line=line)
-    array = _array(self, value, line)
-    if kind in ("max", "min") and array.dtype == "i":
-        raise Declined("an extremum of ints", line=line)
-    axis = _axis(given.get("axis"), line)
-    if axis is None and keep.value:
-        raise Declined("keepdims without an axis", line=line)
-    return self.reduce(array, axis, kind, bool(keep.value), line)
-
-
-def method_reduction(kind: str) -> Callable[[Any, Any, ast.Call], Any]:
-    """Sum, mean, max, min or prod as a method."""
-    return lambda self, owner, node: _reduce(
-        self, owner, _arguments(self, node, ("axis", "keepdims")), kind, node.lineno
+def _dot(self: Any, node: ast.Call, owner: Any = None) -> Any:
+    given = arguments(self, node, ("a", "b"), owner)
+    a, b = given["a"], given.get("b")
+    if plain_number(a) or plain_number(b):
+        return self.binary(ast.Mult(), a, b, node.lineno)
+    return self.matmul(
+        *(as_lazy(self, one, node.lineno) if isinstance(one, Tup) else one for one in (a, b)), node.lineno
     )
 
 
-def _variance(self: Any, node: ast.Call) -> Any:
-    line = node.lineno
-    given = _arguments(self, node, ("a", "axis", "keepdims"))
-    array = self.lazy(self.materialize(given["a"], line), line)
-    axis = _axis(given.get("axis"), line)
-    if axis is None:
-        mean = self.reduce(array, None, "mean", False, line)
-    else:
-        mean = self.lazy(self.materialize(self.reduce(array, axis, "mean", True, line), line), line)
-    square = self.elementwise([array, mean], lambda a, b: self.op("square", self.op("fsub", a, b)), "f", line)
-    return _reduce(self, square, given, "mean", line)
+def _matmul(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("x1", "x2"))
+    return self.matmul(given["x1"], given.get("x2"), node.lineno)
 
 
-def _norm(self: Any, node: ast.Call) -> Any:
-    array = _array(self, self.value(node.args[0]), node.lineno)
-    if len(node.args) > 1 or node.keywords:
-        raise Declined("a norm with options", line=node.lineno)
-    square = self.elementwise([array], lambda a: self.op("square", self.as_float(a, node.lineno)), "f", node.lineno)
-    return self.op("sqrt", self.reduce(square, None, "sum", False, node.lineno))
+def _inner(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("a", "b"))
+    a, b = (as_lazy(self, self.materialize(given.get(one), node.lineno), node.lineno) for one in ("a", "b"))
+    if len(a.dims) > 2 or len(b.dims) != 2:
+        if not len(a.dims) == len(b.dims) == 1:
+            raise Declined("`inner` of these dimensions: it takes vectors, or a matrix on the right", line=node.lineno)
+        return self.matmul(a, b, node.lineno)
+    return self.matmul(a, self.transposed(b, node.lineno), node.lineno)
 
 
-def _dot(self: Any, node: ast.Call) -> Any:
-    _plain_call(node, 2)
-    return self.matmul(self.value(node.args[0]), self.value(node.args[1]), node.lineno)
-
-
-def _dot_method(self: Any, owner: Any, node: ast.Call) -> Any:
-    _plain_call(node, 1)
-    return self.matmul(owner, self.value(node.args[0]), node.lineno)
-
-
-def _transpose_method(self: Any, owner: Any, node: ast.Call) -> Any:
-    _plain_call(node, 0)
-    return self.transposed(owner, node.lineno)
+def _vdot(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("a", "b"))
+    return self.matmul(*(flat(self, given.get(one), node.lineno) for one in ("a", "b")), node.lineno)
 
 
 def _outer(self: Any, node: ast.Call) -> Any:
-    _plain_call(node, 2)
-    a, b = (self.lazy(self.materialize(self.value(one), node.lineno), node.lineno) for one in node.args)
-    if len(a.dims) != 1 or len(b.dims) != 1:
-        raise Declined("outer of matrices", line=node.lineno)
-    return Lazy([*a.dims, *b.dims], "f", lambda index: self.op("fmul", a.element(index[:1]), b.element(index[1:])))
+    given = arguments(self, node, ("a", "b"))
+    a, b = (flat(self, self.materialize(given.get(one), node.lineno), node.lineno) for one in ("a", "b"))
+
+    def element(index: Index) -> Operand:
+        return self.binary(ast.Mult(), a.element(index[:1]), b.element(index[1:]), node.lineno)
+
+    return Lazy([*a.dims, *b.dims], "i" if a.dtype == b.dtype == "i" else "f", element)
+
+
+def _kron(self: Any, node: ast.Call) -> Any:
+    line = node.lineno
+    given = arguments(self, node, ("a", "b"))
+    a, b = (as_lazy(self, self.materialize(given.get(one), line), line) for one in ("a", "b"))
+    if len(a.dims) != len(b.dims):
+        raise Declined("`kron` of arrays of different dimensions", line=line)
+
+    def element(index: Index) -> Operand:
+        outer = tuple(self.op("ifloordiv", at, size) for at, size in zip(index, b.dims, strict=True))
+        inner = tuple(self.op("imod", at, size) for at, size in zip(index, b.dims, strict=True))
+        return self.binary(ast.Mult(), a.element(outer), b.element(inner), line)
+
+    dims = [self.op("imul", one, other) for one, other in zip(a.dims, b.dims, strict=True)]
+    return Lazy(dims, "i" if a.dtype == b.dtype == "i" else "f", element)
+
+
+def _matrix_power(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("a", "n"))
+    power = known_int(given.get("n"), "a power of a matrix", node.lineno)
+    if not 1 <= power <= 32:
+        raise Declined("a power of a matrix that is not from 1 to 32", line=node.lineno)
+    base = self.materialize(given["a"], node.lineno)
+    found = base
+    for _ in range(power - 1):
+        found = self.matmul(found, base, node.lineno)
+    return found
+
+
+def _tensordot(self: Any, node: ast.Call) -> Any:
+    line = node.lineno
+    given = arguments(self, node, ("a", "b", "axes"))
+    a, b = (as_lazy(self, self.materialize(given.get(one), line), line) for one in ("a", "b"))
+    num = known_int(given.get("axes", Const(2)), "axes of `tensordot`", line)
+    if not 0 <= num <= min(len(a.dims), len(b.dims)):
+        raise Declined("more axes than dimensions in `tensordot`", line=line)
+    keep = len(a.dims) - num
+    for mine, theirs in zip(a.dims[keep:], b.dims[:num], strict=True):
+        self._same(mine, theirs, line)
+
+    def element(index: Index) -> Operand:
+        def step(acc: Operand, at: Index) -> Operand:
+            one, other = (
+                self.as_float(part, line) for part in (a.element((*index[:keep], *at)), b.element((*at, *index[keep:])))
+            )
+            return self.op("fadd_r", acc, self.op("fmul", one, other))
+
+        return self.fold(b.dims[:num], Const(0.0), step, line)
+
+    dims = [*a.dims[:keep], *b.dims[num:]]
+    return Lazy(dims, "f", element) if dims else element(())
+
+
+def _nonzero(self: Any, node: ast.Call) -> Any:
+    """``np.nonzero``, and ``np.where`` of a condition alone."""
+    line = node.lineno
+    (value,) = arguments(self, node, ("a",)).values()
+    mask = self.elementwise([as_lazy(self, value, line)], lambda a: self._as_bool(a, line), "b", line)
+    return Tup(self.places_of(mask, line))
+
+
+def _flatnonzero(self: Any, node: ast.Call) -> Any:
+    line = node.lineno
+    (value,) = arguments(self, node, ("a",)).values()
+    mask = self.elementwise([flat(self, value, line)], lambda a: self._as_bool(a, line), "b", line)
+    return self.places_of(mask, line)[0]
 
 
 def _where(self: Any, node: ast.Call) -> Any:
-    if len(node.args) != 3:
-        raise Declined("where with one argument", line=node.lineno)
+    if len(node.args) == 1 and not node.keywords:
+        return _nonzero(self, node)
+    if len(node.args) != 3 or node.keywords:
+        raise Declined("`where` of other than one or three arguments", line=node.lineno)
     values = [self.value(one) for one in node.args]
     line = node.lineno
 
@@ -202,62 +157,115 @@ def _where(self: Any, node: ast.Call) -> Any:
     return self.elementwise(values, work, "f", line)
 
 
-def _clip(self: Any, node: ast.Call) -> Any:
+def _clip(self: Any, node: ast.Call, owner: Any = None) -> Any:
     line = node.lineno
-    values = [self.value(one) for one in node.args]
-    if len(values) != 3 or node.keywords:
-        raise Declined("clip with other arguments", line=line)
+    names = ("a", "a_min", "a_max")
+    if any(one.arg in ("min", "max") for one in node.keywords):
+        names = ("a", "min", "max")
+    given = arguments(self, node, names, owner)
 
-    def work(x: Operand, low: Operand, high: Operand) -> Operand:
-        x, low, high = (self.as_float(one, line) for one in (x, low, high))
-        above = self.op("select", self.op("flt", x, low), low, x)
-        return self.op("select", self.op("fgt", above, high), high, above)
+    def work(x: Operand, *bounds: Operand) -> Operand:
+        x = self.as_float(x, line)
+        ends = iter(bounds)
+        for name, compare in ((names[1], "flt"), (names[2], "fgt")):
+            if name in given:
+                end = self.as_float(next(ends), line)
+                x = self.op("select", self.op(compare, x, end), end, x)
+        return x
 
+    values = [given[name] for name in names if name in given]
     if not any(isinstance(one, Lazy) or is_array(one) for one in values):
         return work(*(self.scalar(one, line) for one in values))
+    if all(map(self._is_int, values)):
+        raise Declined("`clip` of ints", line=line)
     return self.elementwise(values, work, "f", line)
+
+
+def _logical(op: str) -> Handler:
+    """and, or, xor or not of conditions."""
+
+    def run(self: Any, node: ast.Call) -> Any:
+        line = node.lineno
+        values = [self.value(one) for one in node.args]
+        if node.keywords or len(values) != (1 if op == "not" else 2):
+            raise Declined(f"`{told(node)}` of other arguments than conditions", line=line)
+
+        def work(*parts: Operand) -> Operand:
+            return self.op(op, *(self._as_bool(one, line) for one in parts))
+
+        if any(isinstance(one, Lazy) or is_array(one) for one in values):
+            return self.elementwise(values, work, "b", line)
+        return work(*values)
+
+    return run
+
+
+def _predicate(kind: str) -> Handler:
+    """Whether a float is NaN, infinite or finite."""
+
+    def run(self: Any, node: ast.Call) -> Any:
+        line = node.lineno
+        (value,) = arguments(self, node, ("x",)).values()
+
+        def work(one: Operand) -> Operand:
+            number = self.as_float(one, line)
+            if kind == "nan":
+                return self.op("fne", number, number)
+            size = self.op("fabs", number)
+            return self.op("flt" if kind == "finite" else "feq", size, Const(float("inf")))
+
+        if isinstance(value, Lazy) or is_array(value):
+            return self.elementwise([value], work, "b", line)
+        return work(self.scalar(value, line))
+
+    return run
 
 
 def _arange(self: Any, node: ast.Call) -> Any:
     line = node.lineno
-    if node.keywords:
-        raise Declined("arange with keywords", line=line)
+    if node.keywords or not 1 <= len(node.args) <= 3:
+        raise Declined("`arange` with keywords", line=line)
     parts = [self.scalar(self.value(one), line) for one in node.args]
     start, stop = (Const(0), parts[0]) if len(parts) == 1 else (parts[0], parts[1])
-    if len(parts) > 2:
-        raise Declined("arange with a step", line=line)
-    if start.type == stop.type == "i":
-        size = self.op("imax", self.op("isub", stop, start), Const(0))
-        return Lazy([size], "i", lambda index: self.op("iadd", start, index[0]), cheap=True)
-    low, high = self.as_float(start, line), self.as_float(stop, line)
-    size = self.op("imax", self.op("ftoi", self.op("ceil", self.op("fsub", high, low))), Const(0))
-    return Lazy([size], "f", lambda index: self.op("fadd", low, self.op("itof", index[0])), cheap=True)
+    step = parts[2] if len(parts) > 2 else Const(1)
+    if start.type == stop.type == step.type == "i":
+        if not isinstance(step, Const) or step.value <= 0:
+            raise Declined("`arange` with a step that is not known to be positive", line=line)
+        span = self.op("isub", stop, start)
+        if step != Const(1):
+            span = self.op("ifloordiv", self.op("iadd", span, Const(int(step.value) - 1)), step)
+        size = self.op("imax", span, Const(0))
+
+        def place(index: Index) -> Operand:
+            at = index[0] if step == Const(1) else self.op("imul", index[0], step)
+            return self.op("iadd", start, at)
+
+        return Lazy([size], "i", place, cheap=True)
+    low, high, wide = (self.as_float(one, line) for one in (start, stop, step))
+    rounds = self.op("ceil", self.op("fdiv", self.op("fsub", high, low), wide))
+    size = self.op("imax", self.op("ftoi", rounds), Const(0))
+    second = self.op(
+        "fsub", self.op("fadd", low, wide), low
+    )  # as NumPy does: the rounding of the second element is in every step
+
+    def element(index: Index) -> Operand:
+        return self.op("fadd", low, self.op("fmul", self.op("itof", index[0]), second))
+
+    return Lazy([size], "f", element, cheap=True)
 
 
 def _eye(self: Any, node: ast.Call) -> Any:
-    if len(node.args) != 1 or node.keywords:
-        raise Declined("eye with options", line=node.lineno)
-    size = self.integer(self.value(node.args[0]), node.lineno)
-    return Lazy(
-        [size, size], "f", lambda index: self.op("select", self.op("ieq", *index), Const(1.0), Const(0.0)), cheap=True
-    )
+    line = node.lineno
+    given = arguments(self, node, ("N", "M", "k"))
+    rows = self.integer(given["N"], line)
+    columns = self.integer(given["M"], line) if "M" in given else rows
+    offset = Const(known_int(given.get("k", Const(0)), "the offset of a diagonal", line))
 
+    def element(index: Index) -> Operand:
+        edge = index[0] if offset == Const(0) else self.op("iadd", index[0], offset)
+        return self.op("select", self.op("ieq", edge, index[1]), Const(1.0), Const(0.0))
 
-def _triangle(lower: bool) -> Handler:
-    def run(self: Any, node: ast.Call) -> Any:
-        array = _array(self, self.value(node.args[0]), node.lineno)
-        if len(node.args) > 1 or node.keywords or len(array.dims) != 2:
-            raise Declined("a triangle with options", line=node.lineno)
-        keep = "ige" if lower else "ile"
-
-        def element(index: Index) -> Operand:
-            return self.op(
-                "select", self.op(keep, *index), self.as_float(array.element(index), node.lineno), Const(0.0)
-            )
-
-        return Lazy(array.dims, "f", element)
-
-    return run
+    return Lazy([rows, columns], "f", element, cheap=True)
 
 
 def _triangle_indices(lower: bool) -> Handler:
@@ -296,85 +304,81 @@ def _triangle_indices(lower: bool) -> Handler:
     return run
 
 
-def _diag(self: Any, node: ast.Call) -> Any:
-    array = self.lazy(self.materialize(self.value(node.args[0]), node.lineno), node.lineno)
-    if len(node.args) > 1 or node.keywords:
-        raise Declined("diag with options", line=node.lineno)
-    if len(array.dims) == 2:
-        size = self.op("imin", *array.dims)
-        return Lazy(
-            [size], array.dtype, lambda index: array.element((index[0], index[0])), cheap=True, view_of=array.view_of
-        )
-    size = array.dims[0]
-    dst = self.new_array("diagonal", [size, size], "f", node.lineno)
-    self.nest(
-        [size], lambda index: self._initial(dst, (index[0], index[0]), array.element(index), node.lineno), node.lineno
-    )
-    return dst
-
-
-def _trace(self: Any, node: ast.Call) -> Any:
-    _plain_call(node, 1)
-    array = _array(self, self.materialize(self.value(node.args[0]), node.lineno), node.lineno)
-    size = self.op("imin", *array.dims)
-    return self.fold(
-        [size],
-        Const(0.0),
-        lambda acc, at: self.op("fadd", acc, self.as_float(array.element((at[0], at[0])), node.lineno)),
-        node.lineno,
-    )
+def _parts(self: Any, value: Any, line: int) -> list[Lazy]:
+    """Arrays that are joined: a list of them, or the rows of a matrix."""
+    if not isinstance(value, Tup):
+        raise Declined("arrays are joined that are not spelled out one by one", line=line)
+    return [as_lazy(self, Tup([one]) if plain_number(one) else one, line) for one in value.items]
 
 
 def _join(stacked: bool) -> Handler:
     def run(self: Any, node: ast.Call) -> Any:
-        given = _arguments(self, node, ("arrays", "axis"))
-        items = given["arrays"]
-        if not isinstance(items, Tup):
-            raise Declined("what is joined is not spelled out", line=node.lineno)
-        axis = _axis(given.get("axis", Const(0)), node.lineno)
-        if axis is None:
-            raise Declined("concatenate with axis=None", line=node.lineno)
-        return _joined(
-            self, [_array(self, one, node.lineno) for one in items.items], axis, node.lineno, stacked=stacked
-        )
+        line = node.lineno
+        whole = [
+            one
+            for one in node.keywords
+            if one.arg == "axis" and isinstance(one.value, ast.Constant) and one.value.value is None
+        ]
+        given = arguments(self, node, ("arrays", "axis"))
+        if whole and not stacked and isinstance(given["arrays"], Tup):
+            return join_arrays(self, [flat(self, one, line) for one in given["arrays"].items], 0, line, stacked=False)
+        if stacked and isinstance(given["arrays"], Tup) and any(map(plain_number, given["arrays"].items)):
+            return as_lazy(self, given["arrays"], line)
+        parts = _parts(self, given["arrays"], line)
+        axis = axis_of(given, len(parts[0].dims) + stacked, 0, line)
+        return join_arrays(self, parts, axis or 0, line, stacked=stacked)
 
     return run
 
 
-def _diff(self: Any, node: ast.Call) -> Any:
-    array = self.lazy(self.materialize(self.value(node.args[0]), node.lineno), node.lineno)
-    if len(node.args) > 1 or node.keywords or len(array.dims) != 1:
-        raise Declined("diff with options", line=node.lineno)
-    size = self.op("imax", self.op("isub", array.dims[0], Const(1)), Const(0))
-
-    def element(index: Index) -> Operand:
-        after = array.element((self.op("iadd", index[0], Const(1)),))
-        return self.op("fsub", self.as_float(after, node.lineno), self.as_float(array.element(index), node.lineno))
-
-    return Lazy([size], "f", element)
+def _row(one: Lazy) -> Lazy:
+    """A vector as a matrix of one row."""
+    if len(one.dims) != 1:
+        return one
+    return Lazy([Const(1), *one.dims], one.dtype, lambda index: one.element(index[1:]), one.cheap)
 
 
-def _cumsum(self: Any, node: ast.Call) -> Any:
-    array = _array(self, self.value(node.args[0]), node.lineno)
-    if len(node.args) > 1 or node.keywords or len(array.dims) != 1:
-        raise Declined("cumsum with options", line=node.lineno)
-    dst = self.new_array("sums", array.dims, "f", node.lineno, blank=True)
+def _column(one: Lazy) -> Lazy:
+    """A vector as a matrix of one column."""
+    if len(one.dims) != 1:
+        return one
+    return Lazy([*one.dims, Const(1)], one.dtype, lambda index: one.element(index[:1]), one.cheap)
 
-    def step(acc: Operand, index: Index) -> Operand:
-        total = self.op("fadd", acc, self.as_float(array.element(index), node.lineno))
-        self._initial(dst, index, total, node.lineno)
-        return total
 
-    self.fold(array.dims, Const(0.0), step, node.lineno)
-    return dst
+def _vstack(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("tup",))
+    parts = [_row(one) for one in _parts(self, given["tup"], node.lineno)]
+    return join_arrays(self, parts, 0, node.lineno, stacked=False)
+
+
+def _hstack(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("tup",))
+    parts = _parts(self, given["tup"], node.lineno)
+    return join_arrays(self, parts, 0 if len(parts[0].dims) == 1 else 1, node.lineno, stacked=False)
+
+
+def _column_stack(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("tup",))
+    parts = [_column(one) for one in _parts(self, given["tup"], node.lineno)]
+    return join_arrays(self, parts, 1, node.lineno, stacked=False)
+
+
+def _append(self: Any, node: ast.Call) -> Any:
+    given = arguments(self, node, ("arr", "values", "axis"))
+    both = [given["arr"], given.get("values")]
+    parts = [as_lazy(self, Tup([one]) if plain_number(one) else one, node.lineno) for one in both]
+    if "axis" not in given:
+        parts = [flat(self, one, node.lineno) for one in parts]
+    axis = axis_of(given, len(parts[0].dims), 0, node.lineno)
+    return join_arrays(self, parts, axis or 0, node.lineno, stacked=False)
 
 
 def _make(self: Any, node: ast.Call) -> Any:
-    given = _arguments(self, node, ("object", "dtype"))
+    given = arguments(self, node, ("object", "dtype"))
     kind = given.get("dtype")
     if kind is not None and not (isinstance(kind, Static) and kind.value in (float, np.float64, "float64")):
         raise Declined("an array of another dtype than float64", line=node.lineno)
-    array = _array(self, given["object"], node.lineno)
+    array = as_lazy(self, given["object"], node.lineno)
     if kind is not None and array.dtype != "f":
         array = self.elementwise([array], lambda a: self.as_float(a, node.lineno), "f", node.lineno)
     return Lazy(array.dims, array.dtype, array.element)
@@ -384,12 +388,6 @@ def _as_array(self: Any, node: ast.Call) -> Any:
     value = self.value(node.args[0])
     plain = len(node.args) == 1 and not node.keywords
     return value if is_array(value) and not value.type.is_list and plain else _make(self, node)
-
-
-def _transpose(self: Any, node: ast.Call) -> Any:
-    if len(node.args) != 1 or node.keywords:
-        raise Declined("transpose with axes", line=node.lineno)
-    return self.transposed(self.value(node.args[0]), node.lineno)
 
 
 def _shape_of(self: Any, values: list[Any], size: Callable[[], Operand], line: int) -> list[Operand]:
@@ -412,6 +410,12 @@ def _reshape(self: Any, node: ast.Call) -> Any:
     return self.reshaped(owner, dims, node.lineno)
 
 
+def _plain_call(node: ast.Call, num: int) -> None:
+    """Refuse options, such as `order=`, of a method that is compiled with `num` positional arguments at most."""
+    if len(node.args) > num or node.keywords:
+        raise Declined(f"`{told(node)}` with options", line=node.lineno)
+
+
 def _reshape_method(self: Any, owner: Any, node: ast.Call) -> Any:
     _plain_call(node, len(node.args))
     owner = self.materialize(owner, node.lineno)
@@ -420,9 +424,17 @@ def _reshape_method(self: Any, owner: Any, node: ast.Call) -> Any:
     return self.reshaped(owner, dims, node.lineno)
 
 
+def _ravel(self: Any, node: ast.Call) -> Any:
+    return _flat(self, arguments(self, node, ("a",))["a"], node)
+
+
 def _flat_method(self: Any, owner: Any, node: ast.Call) -> Any:
     _plain_call(node, 0)
-    owner = self.materialize(owner, node.lineno)
+    return _flat(self, owner, node)
+
+
+def _flat(self: Any, owner: Any, node: ast.Call) -> Any:
+    owner = self.materialize(as_lazy(self, owner, node.lineno) if isinstance(owner, Tup) else owner, node.lineno)
     found = self.reshaped(owner, [self._count(self.dims(owner))], node.lineno)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "flatten":
         found.view_of = None
@@ -435,7 +447,7 @@ def _copy_method(self: Any, owner: Any, node: ast.Call) -> Any:
 
 
 def _copy(self: Any, node: ast.Call) -> Any:
-    return _copy_method(self, _array(self, self.value(node.args[0]), node.lineno), node)
+    return _copy_method(self, as_lazy(self, self.value(node.args[0]), node.lineno), node)
 
 
 def _astype(self: Any, owner: Any, node: ast.Call) -> Any:
@@ -444,23 +456,6 @@ def _astype(self: Any, owner: Any, node: ast.Call) -> Any:
     if not (isinstance(kind, Static) and kind.value in (float, np.float64, "float64")):
         raise Declined("an array of another dtype than float64", line=node.lineno)
     return self.elementwise([owner], lambda a: self.as_float(a, node.lineno), "f", node.lineno)
-
-
-def _logsumexp(self: Any, node: ast.Call) -> Any:
-    line = node.lineno
-    given = _arguments(self, node, ("a", "axis", "keepdims"))
-    array = self.lazy(self.materialize(given["a"], line), line)
-    axis = _axis(given.get("axis"), line)
-    if axis is not None:
-        raise Declined("logsumexp along an axis", line=line)
-    best = self.op("still", self.reduce(array, None, "max", False, line))
-    total = self.fold(
-        array.dims,
-        Const(0.0),
-        lambda acc, at: self.op("fadd_r", acc, self.op("exp", self.op("fsub", array.element(at), best))),
-        line,
-    )
-    return self.op("fadd", best, self.op("log", total))
 
 
 def _linspace(self: Any, node: ast.Call) -> Any:
@@ -510,20 +505,26 @@ def _einsum(self: Any, node: ast.Call) -> Any:
     return Lazy(dims, "f", element) if dims else element(())
 
 
+def _as_method(handler: Handler) -> Callable[[Any, Any, ast.Call], Any]:
+    """A function of an array as its method."""
+    return lambda self, owner, node: handler(self, node, owner)
+
+
 ARRAY_CALLS: dict[Any, Handler] = {
-    np.sum: reduction("sum"), np.mean: reduction("mean"), np.max: reduction("max"), np.amax: reduction("max"),
-    np.min: reduction("min"), np.amin: reduction("min"), np.prod: reduction("prod"), np.var: _variance, np.linalg.norm: _norm,
-    np.dot: _dot, np.matmul: _dot, np.outer: _outer, np.einsum: _einsum, np.where: _where, np.clip: _clip, np.arange: _arange, np.eye: _eye,
-    np.tril: _triangle(True), np.triu: _triangle(False), np.triu_indices: _triangle_indices(False),
-    np.tril_indices: _triangle_indices(True), np.diag: _diag, np.trace: _trace, np.concatenate: _join(False),
-    np.stack: _join(True), np.diff: _diff, np.cumsum: _cumsum, np.array: _make, np.asarray: _as_array, np.copy: _copy,
-    np.transpose: _transpose, np.reshape: _reshape, np.linspace: _linspace, special.logsumexp: _logsumexp,
+    **REDUCTIONS, **MOVES,
+    np.dot: _dot, np.matmul: _matmul, np.inner: _inner, np.vdot: _vdot, np.outer: _outer, np.kron: _kron, np.einsum: _einsum,
+    np.tensordot: _tensordot, np.linalg.matrix_power: _matrix_power, np.where: _where, np.nonzero: _nonzero, np.flatnonzero: _flatnonzero,
+    np.clip: _clip,
+    np.logical_and: _logical("and"), np.logical_or: _logical("or"), np.logical_xor: _logical("xor"), np.logical_not: _logical("not"),
+    np.isnan: _predicate("nan"), np.isinf: _predicate("infinite"), np.isfinite: _predicate("finite"),
+    np.arange: _arange, np.eye: _eye, np.identity: _eye, np.triu_indices: _triangle_indices(False),
+    np.tril_indices: _triangle_indices(True), np.concatenate: _join(False), np.stack: _join(True), np.vstack: _vstack, np.hstack: _hstack,
+    np.column_stack: _column_stack, np.append: _append, np.array: _make, np.asarray: _as_array, np.copy: _copy,
+    np.reshape: _reshape, np.ravel: _ravel, np.linspace: _linspace,
 }  # fmt: skip
 
 METHODS: dict[str, Callable[[Any, Any, ast.Call], Any]] = {
-    "sum": method_reduction("sum"), "mean": method_reduction("mean"), "max": method_reduction("max"),
-    "min": method_reduction("min"), "prod": method_reduction("prod"), "reshape": _reshape_method, "ravel": _flat_method,
+    **{name: _as_method(one) for name, one in (REDUCTION_METHODS | MOVING_METHODS).items()},
+    "dot": _as_method(_dot), "clip": _as_method(_clip), "reshape": _reshape_method, "ravel": _flat_method,
     "flatten": _flat_method, "copy": _copy_method, "astype": _astype,
-    "dot": _dot_method, "transpose": _transpose_method,
 }  # fmt: skip
-_ = (Arr, Loop)

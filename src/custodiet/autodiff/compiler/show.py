@@ -33,7 +33,25 @@ def show_program(program: Program, reversed_: Reversed) -> str:
         file, line = origin
         return f"# line {line}: {linecache.getline(file, line).strip()}".rstrip(": ")
 
-    return Writer(program, reversed_, comment).text()
+    functions = _function_names(program)
+    texts = [
+        Writer(one, reversed_.callees[name], comment, functions).function_text()
+        for name, one in program.callees.items()
+    ]
+    return "\n".join([*texts, Writer(program, reversed_, comment, functions).text()])
+
+
+def _function_names(program: Program) -> dict[str, str]:
+    """What the functions that a program calls are called in its text."""
+    found: dict[str, str] = {}
+    for name in program.callees:
+        base, number = f"{name.rpartition('.')[0] or 'function'}_call", 1
+        told = base
+        while told in found.values() or told in RUNTIME:
+            number += 1
+            told = f"{base}{number}"
+        found[name] = told
+    return found
 
 
 def show_compiled(entry: CompiledGradient) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from custodiet.autodiff.compiler.operations import COMPARISONS
+from custodiet.autodiff.compiler.operations import COMPARISONS, SPECIAL
 from custodiet.errors import DifferentiationError
 
 __all__ = ["RUNTIME", "expression", "literal"]
@@ -59,6 +60,17 @@ def product(
     return left @ right
 
 
+def exprel_slope(a: float, y: float) -> float:
+    """The derivative of y = (exp(a) - 1) / a."""
+    if abs(a) >= 1e-2:
+        return (math.exp(a) - y) / a
+    return 0.5 + a * (1 / 3 + a * (1 / 8 + a * (1 / 30 + a * (1 / 144 + a * (1 / 840 + a / 5760)))))
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., float]:
+    return lambda *args: float(function(*args))
+
+
 _MATH = (
     "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "exp", "exp2", "expm1", "log", "log2",
     "log10", "log1p", "sqrt", "cbrt", "erf", "erfc", "lgamma", "hypot", "atan2", "copysign", "inf", "nan",
@@ -67,7 +79,17 @@ _MATH = (
 RUNTIME: dict[str, Any] = {
     **{name: getattr(math, name) for name in _MATH},
     "Frames": Frames,
-    "digamma": lambda x: float(special.digamma(x)),
+    **{name: _plain(getattr(special, name)) for name in SPECIAL},
+    "trigamma": lambda x: float(special.polygamma(1, x)),
+    "tgamma": math.gamma,
+    "cfmod": math.fmod,
+    "trunc": lambda x: float(math.trunc(x)),
+    "rint": lambda x: float(np.rint(x)),
+    "logaddexp": _plain(np.logaddexp),
+    "logaddexp2": _plain(np.logaddexp2),
+    "half_over": lambda y, a: 0.5 if a == 0.0 else y / a,
+    "log_or_zero": lambda a, b: 0.0 if a == b == 0.0 else math.log(b),
+    "exprel_slope": exprel_slope,
     "ffloordiv": lambda a, b: a // b,
     "ceil": lambda x: float(math.ceil(x)),
     "floor": lambda x: float(math.floor(x)),

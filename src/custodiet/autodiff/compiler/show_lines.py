@@ -7,7 +7,7 @@ that it reads changes first. An adjoint that is set to zero waits too: its first
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from custodiet.autodiff.compiler.adjoint import Reversed, walk
@@ -35,9 +35,11 @@ class Waiting:
 class Lines:
     """The text so far."""
 
-    def __init__(self, program: Program, reversed_: Reversed, comment: Callable[[Origin], str]) -> None:
-        self.program, self.reversed, self.comment = program, reversed_, comment
-        self.names = Names(program, reversed_)
+    def __init__(
+        self, program: Program, reversed_: Reversed, comment: Callable[[Origin], str], functions: Mapping[str, str]
+    ) -> None:
+        self.program, self.reversed, self.comment, self.functions = program, reversed_, comment, functions
+        self.names = Names(program, reversed_, functions.values())
         self.lines: list[str] = []
         self.depth = 1
         self.in_reverse = False

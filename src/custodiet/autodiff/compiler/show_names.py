@@ -6,13 +6,14 @@ import builtins
 import keyword
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from custodiet.autodiff.compiler.adjoint import Reversed, inner_blocks, walk
 from custodiet.autodiff.compiler.ir import (
     Accumulate,
     Arr,
     Block,
+    Call,
     Const,
     Loop,
     Op,
@@ -41,7 +42,9 @@ def is_adjoint(name: str) -> bool:
 
 def reads(stmt: Stmt, dead: set[str]) -> Iterator[Ref]:
     """Names that a statement reads itself, its inner blocks and what is read for names in `dead` aside."""
-    if isinstance(stmt, Loop):
+    if isinstance(stmt, Call):
+        yield from (one for one in (*stmt.args, *stmt.seeds) if isinstance(one, Ref))
+    elif isinstance(stmt, Loop):
         alive = [h for h in stmt.headers if h.var.name not in dead]
         operands = [stmt.trips, stmt.cond, stmt.stop, *(one for h in alive for one in (h.init, h.latch))]
         yield from (one for one in operands if isinstance(one, Ref))
@@ -76,13 +79,13 @@ class Names:
         accumulated: how often an adjoint is added to.
     """
 
-    def __init__(self, program: Program, reversed_: Reversed) -> None:
+    def __init__(self, program: Program, reversed_: Reversed, taken: Iterable[str] = ()) -> None:
         self.program, self.reversed = program, reversed_
         self.told = {name: told for name, told in program.told.items() if told.isidentifier()}
         self.same: dict[str, str] = {}
         self.dead = self._find_dead()
         self.counts: dict[str, Operand] = {}
-        self.used: set[str] = {*RUNTIME, *keyword.kwlist, *dir(builtins)}
+        self.used: set[str] = {*RUNTIME, *keyword.kwlist, *dir(builtins), *taken}
         self.shown: dict[str, str] = {}
         self._find_counts()
         self._find_same()

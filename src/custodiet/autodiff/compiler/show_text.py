@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Iterable
 
 from custodiet.autodiff.compiler.adjoint import inner_blocks, walk
@@ -11,6 +12,7 @@ from custodiet.autodiff.compiler.ir import (
     Alloc,
     Arr,
     Block,
+    Call,
     Const,
     Copy,
     Dim,
@@ -49,10 +51,7 @@ class Writer(Lines):
         params = [names.show(ref) for ref in program.params]
         seeds = [names.show(one) for one in self.reversed.seeds if one is not None]
         given = [*params, *(f"{one}={1.0 if place == 0 else 0.0}" for place, one in enumerate(seeds))]
-        for loop in (stmt for stmt in walk(program.body) if isinstance(stmt, Loop)):
-            if self._frame_of(loop):
-                self.frames[loop.name] = names.fresh("frames")
-                self.put(f"{self.frames[loop.name]} = Frames()")
+        self._frames()
         for ref in program.params:
             if names.has_shadow(ref):
                 self.put(f"{names.shadow(ref)} = zeros_like({names.show(ref)})")
@@ -74,6 +73,64 @@ class Writer(Lines):
         self.put(f"return {value}, ({', '.join(gradients)}{',' if len(gradients) == 1 else ''})")
         head = f"def {program.name}_gradient({', '.join(given)}):"
         return "\n".join([head, *self.lines, ""])
+
+    def _frames(self) -> None:
+        for loop in (stmt for stmt in walk(self.program.body) if isinstance(stmt, Loop)):
+            if self._frame_of(loop):
+                self.frames[loop.name] = self.names.fresh("frames")
+                self.put(f"{self.frames[loop.name]} = Frames()")
+
+    # -- functions that call themselves -------------------------------------------------------------------------------
+
+    def function_text(self) -> str:
+        """A function that is called: it answers its results and `back`, which takes their adjoints to those of its floats."""
+        names, program = self.names, self.program
+        given = [part for ref in program.params for part in self._parts(ref)]
+        seeds = [names.show(one) for one in self.reversed.seeds if one is not None]
+        self._frames()
+        self.block(program.body, last=False)
+        results: list[str] = []
+        for one in program.results:
+            array = isinstance(one, Ref) and isinstance(one.type, Arr)
+            results += self._parts(one) if array else [ast.unparse(self.value(one))]  # type: ignore[arg-type]
+        kept = [names.fresh("result") for _ in results]
+        self.flush()
+        for name, one in zip(kept, results, strict=True):
+            self.put(f"{name} = {one}")
+        back = names.fresh("back")
+        forward, self.lines = self.lines, []
+        self.depth += 1
+        self.told_last, self.in_reverse = None, True
+        self.block(self.reversed.reverse, last=False)
+        gradients = [ast.unparse(self.value(one)) for one in self.reversed.gradients if one is not None]
+        self.put(f"return ({', '.join(gradients)}{',' if len(gradients) == 1 else ''})")
+        self.depth -= 1
+        reverse, self.lines = self.lines, []
+        shared = sorted((_assigned(forward) | set(given)) & (_assigned(reverse) - set(seeds)))
+        self.put("")
+        self.put(f"def {back}({', '.join(seeds)}):")
+        if shared:
+            self.put(f"    nonlocal {', '.join(shared)}")
+        head = f"def {self.functions[program.name]}({', '.join(given)}):"
+        return "\n".join([head, *forward, *self.lines, *reverse, "", f"    return {', '.join([*kept, back])}", "", ""])
+
+    def _call(self, stmt: Call) -> None:
+        if stmt.back:
+            targets = [self.names.show(ref) for ref in stmt.dsts]
+            (record,) = (ast.unparse(self.value(one)) for one in stmt.args)
+            found = f"{record}({', '.join(ast.unparse(self.value(one)) for one in stmt.seeds)})"
+        else:
+            targets = [part for ref in stmt.dsts for part in self._parts(ref)]
+            given: list[str] = []
+            for one in stmt.args:
+                array = isinstance(one, Ref) and isinstance(one.type, Arr)
+                given += self._parts(one) if array else [ast.unparse(self.value(one))]  # type: ignore[arg-type]
+            found = f"{self.functions[stmt.function]}({', '.join(given)})"
+        self.flush_memory()
+        self.flush(lambda one: any(isinstance(part, ast.Name) and part.id in targets for part in ast.walk(one)))
+        origin = None if stmt.back else self.program.origins.get(stmt.dsts[-1].name, self.origin)
+        left = f"{', '.join(targets)}{',' if len(targets) == 1 and stmt.back else ''} = " if targets else ""
+        self.put(left + found, origin)
 
     # -- scalars ------------------------------------------------------------------------------------------------------
 
@@ -358,3 +415,9 @@ class Writer(Lines):
             return
         for part in self._parts(stmt.var):
             self.assign(part, f"{self.rows[stmt.loop]}.{part}", None)
+
+
+def _assigned(lines: list[str]) -> set[str]:
+    """Names that the lines of a function's body assign."""
+    tree = ast.parse(textwrap.dedent("\n".join(lines)))
+    return {one.id for one in ast.walk(tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}

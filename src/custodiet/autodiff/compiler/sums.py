@@ -7,13 +7,17 @@ import sys
 
 from custodiet.autodiff.compiler.expressions import Expressions
 from custodiet.autodiff.compiler.frontend import Declined
-from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Ref, Require
+from custodiet.autodiff.compiler.ir import Arr, Const, Ref, Require
 from custodiet.autodiff.compiler.values import Tup, Value
 
-__all__ = ["SumStep", "Sums", "refuse_leaks"]
+__all__ = ["LOST", "Sums", "sum_step"]
 
 COMPENSATED_SUM = sys.version_info >= (3, 12)
 """from then on `sum` of floats makes up for what the additions lose"""
+
+
+LOST = "$lost"
+"""the hidden name of what the additions of a sum lost"""
 
 
 class SumStep(ast.expr):
@@ -26,51 +30,26 @@ class SumStep(ast.expr):
         self.item = item
 
 
+def sum_step(item: ast.expr) -> list[ast.stmt]:
+    """A round of a compensated sum."""
+    pair = ast.Tuple([ast.Name("$sum", ast.Store()), ast.Name(LOST, ast.Store())], ast.Store())
+    return [ast.Assign([pair], SumStep(item))]
+
+
 class Sums(Expressions):
     """The part of the lowerer that knows `sum`."""
 
-    def accumulate(self, node: ast.expr, start: Operand, line: int) -> Value:
-        """`sum` of a generator, an array or a tuple."""
-
-        def step(item: ast.expr) -> ast.stmt:
-            if not compensated:
-                return ast.AugAssign(ast.Name("$sum", ast.Store()), ast.Add(), item)
-            pair = ast.Tuple([ast.Name("$sum", ast.Store()), ast.Name("$lost", ast.Store())], ast.Store())
-            return ast.Assign([pair], SumStep(item))
-
-        compensated = COMPENSATED_SUM and not self._gives_numpy_floats(node)
-        loop = ast.For(ast.Name("$item", ast.Store()), node, [step(ast.Name("$item", ast.Load()))], [])
-        if isinstance(node, ast.GeneratorExp | ast.ListComp):
-            refuse_leaks(node)
-            if len(node.generators) != 1:
-                raise Declined("a generator with two loops", line=line)
-            generator = node.generators[0]
-            body: list[ast.stmt] = [step(node.elt)]
-            for one in reversed(generator.ifs):
-                body = [ast.If(test=one, body=body, orelse=[])]
-            loop = ast.For(target=generator.target, iter=generator.iter, body=body, orelse=[])
-        for one in ast.walk(loop):
-            if not hasattr(one, "lineno"):
-                one.lineno = one.end_lineno = line  # type: ignore[attr-defined]
-                one.col_offset = one.end_col_offset = 0  # type: ignore[attr-defined]
-        outer = dict(self.frame.env)
-        self.frame.env["$sum"], self.frame.env["$lost"] = start, Const(0.0)
-        self.statement(loop)
-        found, lost = self.frame.env["$sum"], self.frame.env["$lost"]
-        self.restore(outer)
-        return self._with_what_was_lost(found, lost, line)
-
-    def _gives_numpy_floats(self, node: ast.expr) -> bool:
+    def gives_numpy_floats(self, node: ast.expr) -> bool:
         """Whether what is summed are elements of NumPy arrays, or arithmetic on them, by the look of the source."""
         if not isinstance(node, ast.GeneratorExp | ast.ListComp):
             return self._is_numpy_array(node)
-        generator = node.generators[0]
-        over = [generator.iter]
-        if isinstance(generator.iter, ast.Call) and isinstance(generator.iter.func, ast.Name):
-            over = generator.iter.args if generator.iter.func.id in ("zip", "reversed") else []
-        items = {one.id for one in ast.walk(generator.target) if isinstance(one, ast.Name)}
-        if not over or not all(map(self._is_numpy_array, over)):
-            items = set()
+        items: set[str] = set()
+        for generator in node.generators:
+            over = [generator.iter]
+            if isinstance(generator.iter, ast.Call) and isinstance(generator.iter.func, ast.Name):
+                over = generator.iter.args if generator.iter.func.id in ("zip", "reversed") else []
+            if over and all(map(self._is_numpy_array, over)):
+                items |= {one.id for one in ast.walk(generator.target) if isinstance(one, ast.Name)}
         parts = list(ast.walk(node.elt))
         plain = (
             ast.BinOp,
@@ -99,7 +78,7 @@ class Sums(Expressions):
 
     def _sumstep(self, node: SumStep) -> Value:
         """Neumaier's step, as CPython takes it for floats; what it makes up for has no derivative of its own."""
-        total, lost = self.frame.env["$sum"], self.frame.env["$lost"]
+        total, lost = self.frame.env["$sum"], self.frame.env[LOST]
         item, line = self.value(node.item), node.item.lineno
         new = self.materialize(self.binary(ast.Add(), total, item, line), line)
         numbers = [one for one in (total, item, new) if isinstance(one, Ref | Const) and one.type == "f"]
@@ -112,7 +91,7 @@ class Sums(Expressions):
         )
         return Tup([new, self.op("fadd", self.scalar(lost, line), part)])
 
-    def _with_what_was_lost(self, total: Value, lost: Value, line: int) -> Value:
+    def with_what_was_lost(self, total: Value, lost: Value, line: int) -> Value:
         """The sum with its compensation, if that is finite. NumPy's floats are summed without: where it shows, CPython says."""
         if lost == Const(0.0) or not isinstance(total, Ref) or total.type != "f":
             return total
@@ -123,13 +102,3 @@ class Sums(Expressions):
         bound = self.op("fadd", self.op("fmul", Const(1e-10), self.op("fabs", self.op("still", whole))), Const(1e-12))
         self.emit(Require(self.op("not", self.op("fgt", self.op("fabs", known), bound)), line=line))
         return whole
-
-    def statement(self, node: ast.stmt) -> None:
-        """One statement; statements know how."""
-        raise TypeError("Expressions is half of a Lowerer")
-
-
-def refuse_leaks(node: ast.expr) -> None:
-    """`:=` binds a name outside of its comprehension, and a lambda keeps the comprehension's own names."""
-    if any(isinstance(one, ast.NamedExpr | ast.Lambda) for one in ast.walk(node)):
-        raise Declined("`:=` or `lambda` within a comprehension", line=node.lineno)

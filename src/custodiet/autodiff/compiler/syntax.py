@@ -5,9 +5,24 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-__all__ = ["assigned_names", "keyed_names", "statement_kinds"]
+__all__ = [
+    "GROWTH",
+    "KEYWORDS",
+    "assigned_names",
+    "changed_tables",
+    "grown_names",
+    "statement_kinds",
+    "views_gone_through",
+]
 
 NESTED = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
+GROWTH = ("append", "pop")
+"""methods that change the length of a list"""
+KEYWORDS = {
+    "ClassDef": "class", "Delete": "del", "Import": "import", "ImportFrom": "import", "Global": "global", "Nonlocal": "nonlocal",
+    "AsyncFor": "async for", "AsyncWith": "async with", "TryStar": "except*", "AsyncFunctionDef": "async def",
+}  # fmt: skip
+"""statements that are left to the tape, as they are spelled"""
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 
 
@@ -45,10 +60,35 @@ def statement_kinds(node: ast.AST) -> frozenset[type]:
 
 
 @lru_cache(maxsize=4096)
-def keyed_names(node: ast.AST) -> frozenset[str]:
-    """Names of which an item is assigned in a statement, as ``d`` in ``d[key] = 1``."""
+def changed_tables(node: ast.AST) -> frozenset[str]:
+    """Names of what a statement stores elements of."""
     return frozenset(
         one.value.id
         for one in ast.walk(node)
         if isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store) and isinstance(one.value, ast.Name)
+    )
+
+
+def views_gone_through(node: ast.expr) -> frozenset[str]:
+    """Names of the dicts whose `values()` or `items()` stand in an expression: they show later changes."""
+    return frozenset(
+        one.func.value.id
+        for one in ast.walk(node)
+        if isinstance(one, ast.Call)
+        and isinstance(one.func, ast.Attribute)
+        and one.func.attr in ("values", "items")
+        and isinstance(one.func.value, ast.Name)
+    )
+
+
+@lru_cache(maxsize=4096)
+def grown_names(node: ast.AST) -> frozenset[str]:
+    """Names of lists whose length a statement changes."""
+    return frozenset(
+        one.func.value.id
+        for one in ast.walk(node)
+        if isinstance(one, ast.Call)
+        and isinstance(one.func, ast.Attribute)
+        and one.func.attr in GROWTH
+        and isinstance(one.func.value, ast.Name)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from custodiet.autodiff.rules.core import (
     unbroadcast,
 )
 
-__all__ = ["BINARY", "UNARY"]
+__all__ = ["BINARY", "UNARY", "itself"]
 
 LN2, LN10 = float(np.log(2.0)), float(np.log(10.0))
 DEGREE = float(np.pi / 180.0)
@@ -66,10 +67,6 @@ def _power_exponent(out: Any, x: Any, y: Any) -> Any:
     return select(zero, 0.0, out * np.log(select(zero, 1.0, x)))
 
 
-def _abs(out: Any, x: Any) -> Any:
-    return np.sign(x)
-
-
 def _share(out: Any, mine: Any, other: Any) -> Any:
     """1 where mine was taken, 1/2 at ties and 0 elsewhere; NaN, which is its own answer, counts as taken."""
     mine, other, out = primal_of(mine), primal_of(other), primal_of(out)
@@ -99,43 +96,49 @@ def _sinc(out: Any, x: Any) -> Any:
     return select(zero, -(np.pi**2) / 3.0 * x, (np.cos(np.pi * safe) - np.sinc(safe)) / safe)
 
 
+def itself(out: Any) -> Any:
+    """The slope of the exponential function."""
+    return out
+
+
 UNARY: dict[str, tuple[Any, str, bool]] = {
-    # name: (derivative from out and x, values read, may it be infinite or multiply an infinity)
-    "exp": (lambda out, x: out, "out", True),
-    "exp2": (lambda out, x: out * LN2, "out", True),
-    "expm1": (lambda out, x: np.exp(x), "0", True),
-    "log": (lambda out, x: 1.0 / x, "0", True),
-    "log2": (lambda out, x: 1.0 / (x * LN2), "0", True),
-    "log10": (lambda out, x: 1.0 / (x * LN10), "0", True),
-    "log1p": (lambda out, x: 1.0 / (1.0 + x), "0", True),
-    "sqrt": (lambda out, x: 0.5 / out, "out", True),
-    "cbrt": (lambda out, x: 1.0 / (3.0 * out * out), "out", True),
-    "square": (lambda out, x: 2.0 * x, "0", True),
-    "reciprocal": (lambda out, x: -out * out, "out", True),
-    "sin": (lambda out, x: np.cos(x), "0", True),
-    "cos": (lambda out, x: -np.sin(x), "0", True),
-    "tan": (lambda out, x: 1.0 + out * out, "out", True),
-    "arcsin": (lambda out, x: 1.0 / np.sqrt(1.0 - x * x), "0", True),
-    "arccos": (lambda out, x: -1.0 / np.sqrt(1.0 - x * x), "0", True),
-    "arctan": (lambda out, x: 1.0 / (1.0 + x * x), "0", True),
-    "sinh": (lambda out, x: np.cosh(x), "0", True),
-    "cosh": (lambda out, x: np.sinh(x), "0", True),
-    "tanh": (lambda out, x: 1.0 - out * out, "out", True),
-    "arcsinh": (lambda out, x: 1.0 / np.sqrt(1.0 + x * x), "0", True),
-    "arccosh": (lambda out, x: 1.0 / np.sqrt(x * x - 1.0), "0", True),
-    "arctanh": (lambda out, x: 1.0 / (1.0 - x * x), "0", True),
-    "absolute": (_abs, "0", False),
-    "fabs": (_abs, "0", False),
-    "deg2rad": (lambda out, x: DEGREE, "", False),
-    "radians": (lambda out, x: DEGREE, "", False),
-    "rad2deg": (lambda out, x: 1.0 / DEGREE, "", False),
-    "degrees": (lambda out, x: 1.0 / DEGREE, "", False),
-    "sign": (_zero, "", False),
-    "floor": (_zero, "", False),
-    "ceil": (_zero, "", False),
-    "rint": (_zero, "", False),
-    "trunc": (_zero, "", False),
-    "conjugate": (_one, "", False),
+    # name: (derivative from the value that it reads, which that is, may it be infinite or multiply an infinity); all but
+    # `itself` give a new array for an array, or a number
+    "exp": (itself, "out", True),
+    "exp2": (lambda out: out * LN2, "out", True),
+    "expm1": (np.exp, "0", True),
+    "log": (lambda x: 1.0 / x, "0", True),
+    "log2": (lambda x: 1.0 / (x * LN2), "0", True),
+    "log10": (lambda x: 1.0 / (x * LN10), "0", True),
+    "log1p": (lambda x: 1.0 / (1.0 + x), "0", True),
+    "sqrt": (lambda out: 0.5 / out, "out", True),
+    "cbrt": (lambda out: 1.0 / (3.0 * out * out), "out", True),
+    "square": (lambda x: 2.0 * x, "0", True),
+    "reciprocal": (lambda out: -out * out, "out", True),
+    "sin": (np.cos, "0", True),
+    "cos": (lambda x: -np.sin(x), "0", True),
+    "tan": (lambda out: 1.0 + out * out, "out", True),
+    "arcsin": (lambda x: 1.0 / np.sqrt(1.0 - x * x), "0", True),
+    "arccos": (lambda x: -1.0 / np.sqrt(1.0 - x * x), "0", True),
+    "arctan": (lambda x: 1.0 / (1.0 + x * x), "0", True),
+    "sinh": (np.cosh, "0", True),
+    "cosh": (np.sinh, "0", True),
+    "tanh": (lambda out: 1.0 - out * out, "out", True),
+    "arcsinh": (lambda x: 1.0 / np.sqrt(1.0 + x * x), "0", True),
+    "arccosh": (lambda x: 1.0 / np.sqrt(x * x - 1.0), "0", True),
+    "arctanh": (lambda x: 1.0 / (1.0 - x * x), "0", True),
+    "absolute": (np.sign, "0", False),
+    "fabs": (np.sign, "0", False),
+    "deg2rad": (lambda _: DEGREE, "", False),
+    "radians": (lambda _: DEGREE, "", False),
+    "rad2deg": (lambda _: 1.0 / DEGREE, "", False),
+    "degrees": (lambda _: 1.0 / DEGREE, "", False),
+    "sign": (lambda _: 0.0, "", False),
+    "floor": (lambda _: 0.0, "", False),
+    "ceil": (lambda _: 0.0, "", False),
+    "rint": (lambda _: 0.0, "", False),
+    "trunc": (lambda _: 0.0, "", False),
+    "conjugate": (lambda _: 1.0, "", False),
 }
 
 BINARY: dict[str, tuple[Any, str, Any, str]] = {
@@ -206,10 +209,19 @@ def _clip_partials() -> tuple[Any, Any, Any]:
     return inner, lower, upper
 
 
+def _of_result(d: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda out, x: d(out)
+
+
+def _of_operand(d: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda out, x: d(x)
+
+
 def _define() -> None:
     _add_linear()
     for name, (d, reads, guard) in UNARY.items():
-        elementwise(f"np.{name}", getattr(np, name), d, reads=(reads,), guard=guard)
+        partial = _of_result(d) if reads == "out" else _of_operand(d)
+        elementwise(f"np.{name}", getattr(np, name), partial, reads=(reads,), guard=guard)
     for name, (dx, rx, dy, ry) in BINARY.items():
         elementwise(f"np.{name}", getattr(np, name), dx, dy, reads=(rx, ry))
     register(

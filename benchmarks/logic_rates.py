@@ -1,0 +1,182 @@
+"""How fast problems are made: with text, every certificate and JSON, per core, and what more workers and items cost."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.table import Row, absolute_row, ratio_row
+from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.draws import Draws
+from custodiet.logic.generate.items import ITEMS_PER_PROBLEM
+from custodiet.logic.generate.rows import problem_rows
+from custodiet.logic.generate.source import draw_problem
+
+ROOT = Path(__file__).parents[1]
+NUM_TIMED = 300  # problems
+BARS = {"propositional": 3000.0, "monadic": 3000.0, "relational": 500.0}
+
+
+def items_per_second(config: GenerateConfig, first: int = 0, num: int = NUM_TIMED) -> float:
+    """Items of a configuration in a second of this process's CPU time."""
+    start = time.process_time()
+    for number in range(first, first + num):
+        problem_rows(config, number)
+    return num * ITEMS_PER_PROBLEM / (time.process_time() - start)
+
+
+def rate_rows() -> list[Row]:
+    """Items per second in each logic, best of five."""
+    rows = []
+    for logic, bar in BARS.items():
+        config = GenerateConfig(num=1, logics=(logic,))
+        items_per_second(config, num=20)
+        best = max(items_per_second(config, first=turn * NUM_TIMED) for turn in range(5))
+        rows.append(
+            absolute_row(
+                f"items_per_second_{logic}",
+                best,
+                unit="items/s",
+                input="entailment, English, nonce words, 8-16 premises, depth 1-5; labels, proofs, supports, models, JSON",
+                bar=bar,
+                better="higher",
+                reason="process CPU time of one core, best of five",
+            )
+        )
+    return rows
+
+
+def peer_rows() -> list[Row]:
+    """Against reasoning-gym's generators, alternating in this process; its items carry no certificates."""
+    try:
+        import reasoning_gym
+        from reasoning_gym import create_dataset
+    except ImportError:
+        return [
+            _missing(name, "reasoning-gym is not installed")
+            for name in ("rate_vs_reasoning_gym_propositional", "rate_vs_reasoning_gym_knights")
+        ]
+    version = f"reasoning-gym {getattr(reasoning_gym, '__version__', '?')}"
+
+    def theirs(name: str, seed: int) -> float:
+        data = create_dataset(name, seed=seed, size=600)
+        start = time.process_time()
+        for index in range(600):
+            data[index]
+        return 600 / (time.process_time() - start)
+
+    pairs: tuple[tuple[str, str, Callable[[int], float], float], ...] = (
+        ("rate_vs_reasoning_gym_propositional", "propositional_logic", lambda turn: _ours("propositional", turn), 1.0),
+        ("rate_vs_reasoning_gym_knights", "knights_knaves", lambda turn: _ours_knights(turn), 2.0),
+    )
+    rows = []
+    for name, peer, ours, bar in pairs:
+        measured = [(ours(turn), theirs(peer, turn)) for turn in range(5)]
+        rows.append(
+            ratio_row(
+                name,
+                [one for one, _ in measured],
+                [one for _, one in measured],
+                unit="items/s",
+                peer_version=version,
+                input="ours with certificates; default settings of both",
+                bar=bar,
+                better="higher",
+                reason=f"{peer}: 23 % of its propositional items have contradictory premises" if bar == 1.0 else peer,
+            )
+        )
+    return rows
+
+
+def _ours(logic: str, turn: int) -> float:
+    return items_per_second(GenerateConfig(num=1, logics=(logic,)), first=turn * 100, num=100)
+
+
+def _ours_knights(turn: int) -> float:
+    config = GenerateConfig(num=1, tasks=("knights-knaves",))
+    return items_per_second(config, first=turn * 100, num=100)
+
+
+def _missing(name: str, why: str) -> Row:
+    return Row(
+        name=name, kind="ratio", ours=None, unit="items/s", input="-", bar=None, better="higher", holds=None, reason=why
+    )
+
+
+def worker_row(num: int = 12_000) -> Row:
+    """Wall time of one worker over that of two."""
+    ratios = []
+    for turn in range(3):
+        one, two = (_generate(num, workers, turn)[0] for workers in (1, 2))
+        ratios.append(one / two)
+    return absolute_row(
+        "two_workers_speedup",
+        statistics.median(ratios),
+        unit="times",
+        input=f"{num:,} items, start of the processes included, median of {len(ratios)}",
+        bar=1.7,
+        better="higher",
+        threads=2,
+        reason="wall time; the bytes are the same",
+    )
+
+
+def memory_row(num: int = 1_000_000) -> Row:
+    """Peak memory of all processes that make a million items."""
+    elapsed_s, peak_mib = _generate(num, 2, 0)
+    return absolute_row(
+        "peak_rss_mib_1m_items",
+        peak_mib,
+        unit="MiB",
+        input=f"{num:,} items as JSONL, 2 workers, {elapsed_s:.0f} s",
+        bar=300.0,
+        better="lower",
+        threads=2,
+        reason="the largest process; what is kept does not grow with the number of items",
+    )
+
+
+def _generate(num: int, workers: int, seed: int) -> tuple[float, float]:
+    """Wall seconds and peak MiB of `custodiet logic generate`."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "custodiet", "logic", "generate", "--num", str(num), "--seed", str(seed)]
+        command += ["--workers", str(workers), "--out", f"{folder}/items.jsonl", "--quiet", "--json"]
+        code = (
+            "import resource, subprocess; "
+            f"subprocess.run({command!r}, check=True, stdout=subprocess.DEVNULL); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
+        start = time.perf_counter()
+        found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+        return time.perf_counter() - start, json.loads(found.stdout) / 1024
+
+
+def latency_row(num: int = 200) -> Row:
+    """The slowest of the deepest problems over the usual time of a shallow one."""
+    deep = _times(GenerateConfig(num=1, depth=(12, 12), premises=(64, 64)), num)
+    shallow = _times(GenerateConfig(num=1, depth=(3, 3)), num)
+    p99, median = sorted(deep)[int(0.99 * num)], statistics.median(shallow)
+    return absolute_row(
+        "p99_depth_12_over_median_depth_3",
+        p99 / median,
+        unit="times",
+        input=f"{num} propositional problems of 64 premises and depth 12; of 8-16 premises and depth 3",
+        bar=20.0,
+        better="lower",
+        reason=f"p99 {p99 * 1e3:.1f} ms, median {median * 1e3:.2f} ms: no search stalls",
+    )
+
+
+def _times(config: GenerateConfig, num: int) -> list[float]:
+    found = []
+    for number in range(num + 10):
+        start = time.process_time()
+        draw_problem(config, Draws(0, "latency", number), "propositional")
+        found.append(time.process_time() - start)
+    return found[10:]

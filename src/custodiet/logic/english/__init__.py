@@ -1,0 +1,1 @@
+"""Controlled English: every formula has sentences, every sentence has one formula."""

@@ -1,0 +1,1 @@
+"""Problems whose labels are proved before they are written, as a function of (seed, number)."""

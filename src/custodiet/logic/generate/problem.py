@@ -1,0 +1,425 @@
+"""A three-way problem in propositional logic, proved: versions of one sentence, one goal, one label for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from custodiet.errors import CustodietError
+from custodiet.logic.engines.decide import decide_by_tableau_or_z3
+from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
+from custodiet.logic.engines.grounding import GroundProblem
+from custodiet.logic.engines.sat import SatProblem
+from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
+from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, constants_of, is_literal
+from custodiet.logic.fragments import Signature
+from custodiet.logic.generate.chains import Frame, draw_frame
+from custodiet.logic.generate.distractors import Witnesses, draw_distractors
+from custodiet.logic.generate.draws import Draws
+from custodiet.logic.generate.steps import Line
+from custodiet.logic.minimal import propagation_rounds
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model, evaluate, label_of
+
+__all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
+
+_LETTERS = "abcdefghijklmnopqrst"  # u to z are variables
+_MAX_ATTEMPTS = 200
+
+
+@dataclass(slots=True)
+class Version:
+    """What one sentence of the switch makes of the goal.
+
+    Args:
+        switch: the sentence.
+        label: of the goal.
+        lines: the proof of the goal or of its complement; empty for `unknown`.
+        support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
+        models: for `unknown` one where the goal is true and one where it is false.
+        depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+        opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
+    """
+
+    switch: Formula
+    label: str
+    lines: list[Line]
+    support: tuple[int, ...]
+    models: tuple[Model, Model] | None
+    depth: int | None
+    opposite_lines: list[Line] | None = None
+
+
+@dataclass(slots=True)
+class Problem:
+    """Premises with one place that has three versions, and a goal.
+
+    Args:
+        logic: the logic's name.
+        premises: of version 0; the switch stands at `switch_at`.
+        switch_at: 0-based place.
+        goal: the question.
+        versions: goal follows, goal is refuted, neither.
+        num_steps: steps of the chains as drawn.
+        goal_form: one of `chains.GOAL_FORMS`.
+        step_kinds: of the chains.
+        distractors: kind -> how many.
+        frame: the premises that belong to the chains, live or dead.
+        predicates: predicate -> sorts of its arguments.
+        constants: constant -> sort, those of proofs included.
+        opposite: what is asked where the goal is turned around; its complement if there is nothing better.
+        engines: names of those that agreed on every label.
+    """
+
+    logic: str
+    premises: list[Formula]
+    switch_at: int
+    goal: Formula
+    versions: tuple[Version, Version, Version]
+    num_steps: int
+    goal_form: str
+    step_kinds: list[str]
+    distractors: dict[str, int]
+    frame: frozenset[Formula]
+    predicates: dict[str, tuple[str, ...]]
+    constants: dict[str, str] = field(default_factory=dict)
+    opposite: Formula | None = None
+    engines: tuple[str, ...] = ()
+    rejected: int = field(default=0)
+
+    def premises_of(self, version: int) -> list[Formula]:
+        """The premises with the switch of a version."""
+        premises = list(self.premises)
+        premises[self.switch_at] = self.versions[version].switch
+        return premises
+
+
+def draw_propositional(
+    draws: Draws,
+    *,
+    depth: int,
+    num_premises: int,
+    goal_form: str,
+    distractors: Sequence[str],
+    contrary: int,
+    certify: bool = True,
+) -> Problem:
+    """Draw a problem and prove it.
+
+    Args:
+        draws: random choices.
+        depth: steps from the switch to the goal.
+        num_premises: at least `chains.min_premises(depth, goal_form)`.
+        goal_form: one of `chains.GOAL_FORMS`.
+        distractors: kinds of premises that lead nowhere.
+        contrary: premises that would decide the goal if something held that cannot be known.
+        certify: whether to decide the labels by engines; without, the problem is to be lifted and certified then.
+
+    Returns:
+        The problem; every label was found by two engines, every premise of a support is in all supports.
+
+    Raises:
+        CustodietError: two engines disagree, or no problem of that shape was found.
+    """
+    for attempt in range(_MAX_ATTEMPTS):
+        found = _attempt(draws, depth, num_premises, goal_form, distractors, contrary, certify)
+        if found is not None:
+            found.rejected = attempt
+            return found
+    raise CustodietError(
+        f"no problem of depth {depth} with {num_premises} premises was found in {_MAX_ATTEMPTS} tries",
+        hint="Allow more premises or more kinds of distractors.",
+    )
+
+
+def _attempt(
+    draws: Draws,
+    depth: int,
+    num_premises: int,
+    goal_form: str,
+    distractors: Sequence[str],
+    contrary: int,
+    certify: bool,
+) -> Problem | None:
+    names = [
+        f"{letter}{round_}" if round_ else letter for round_ in range(1 + num_premises // 12) for letter in _LETTERS
+    ]
+    draws.shuffle(names)
+
+    def fresh_atom() -> Atom:
+        return Atom(names.pop())
+
+    room = num_premises - draws.between(0, max(0, num_premises // 3))
+    frame = draw_frame(
+        draws,
+        fresh_atom,
+        depth=depth,
+        max_premises=max(room, 1 + depth + (goal_form != "literal")),
+        goal_form=goal_form,
+    )
+    atoms = _atoms_in_order(frame)
+    witnesses = _find_witnesses(draws, frame, atoms)
+    if witnesses is None:
+        return None
+    leaves = {atom for one in frame.switch for atom in atoms_of(one)}
+    premises = list(frame.premises)
+    extra = num_premises - 1 - len(premises)
+    counts: dict[str, int] = {}
+    if extra:
+        added = draw_distractors(
+            draws,
+            fresh_atom,
+            witnesses,
+            num=extra,
+            kinds=distractors,
+            contrary=contrary,
+            goal=frame.goal,
+            stated=[*premises, *frame.switch],
+            untouched=leaves,
+            rules=[one for one in premises if not is_literal(one) and leaves.isdisjoint(atoms_of(one))] or [frame.goal],
+            max_new_atoms=max(2, extra // 2),
+        )
+        if len(added) < extra:
+            return None
+        for kind, formula in added:
+            premises.append(formula)
+            counts[kind] = counts.get(kind, 0) + 1
+    premises.append(frame.switch[0])
+    draws.shuffle(premises)
+    return _prove(frame, premises, goal_form, counts, witnesses, certify)
+
+
+def _atoms_in_order(frame: Frame) -> list[Atom]:
+    found: dict[Atom, None] = {}
+    for one in (*frame.switch, *frame.premises, frame.goal):
+        found.update(dict.fromkeys(atoms_of(one)))
+    return list(found)
+
+
+def _support_of(lines: list[Line], stated: set[Formula]) -> list[Formula]:
+    """The premises that a proof cites, each once."""
+    return list(dict.fromkeys(one for line in lines for one in line.sources if one in stated))
+
+
+def _find_witnesses(draws: Draws, frame: Frame, atoms: list[Atom]) -> Witnesses | None:
+    """Models that show of each version what must stay so; None if the frame is not what it should be."""
+    if len(atoms) <= MAX_ATOMS:
+        rows = _witness_rows(draws, frame, atoms)
+        if rows is None:
+            return None
+        values: dict[Formula, int] = {}
+        for i, atom in enumerate(atoms):
+            value = 0
+            for j, row in enumerate(rows):
+                value |= (row >> i & 1) << j
+            values[atom] = value
+        return Witnesses(len(rows), values, draws)
+    models = _witness_models(frame)
+    if models is None:
+        return None
+    values = {atom: sum(1 << j for j, model in enumerate(models) if atom in model.true_atoms) for atom in atoms}
+    return Witnesses(len(models), values, draws)
+
+
+def _witness_rows(draws: Draws, frame: Frame, atoms: list[Atom]) -> list[int] | None:
+    table = Table(atoms)
+    full = table.full
+    column = table.column
+    columns = [column(one) for one in frame.premises]
+    true_goal = column(frame.goal)
+    places = {one: i for i, one in enumerate(frame.premises)}
+    rows: list[int] = []
+
+    def random_row(where: int) -> int:
+        return row_in(where, int(draws.random() * table.num_rows))
+
+    for version, wanted in ((0, true_goal), (1, full ^ true_goal)):
+        switch = frame.switch[version]
+        everything = [*columns, column(switch)]
+        without = rests(everything, full)
+        whole = without[-1] & everything[-1]
+        if not whole or whole & ~wanted:
+            return None
+        rows.append(random_row(whole))
+        for one in _support_of(frame.lines[version], {*places, switch}):
+            spared = without[places.get(one, -1)] & (full ^ wanted)
+            if not spared:
+                return None
+            rows.append(random_row(spared))
+    whole = column(frame.switch[2])
+    for one in columns:
+        whole &= one
+    for wanted in (true_goal, full ^ true_goal):
+        if not whole & wanted:
+            return None
+        rows.append(random_row(whole & wanted))
+    return rows
+
+
+def _witness_models(frame: Frame) -> list[Model] | None:
+    num = len(frame.premises)
+    places = {one: place for place, one in enumerate([*frame.premises, *frame.switch])}
+    models: list[Model] = []
+    with SatProblem([*frame.premises, *frame.switch], selectable=True) as problem:
+        for version, wanted in ((0, frame.goal), (1, complement(frame.goal))):
+            everything = [*range(num), num + version]
+            whole = problem.decide(wanted, everything)
+            if whole.label != ENTAILED or whole.with_goal is None:
+                return None
+            models.append(whole.with_goal)
+            for needed in _support_of(frame.lines[version], {*frame.premises, frame.switch[version]}):
+                spared = [one for one in everything if one != places[needed]]
+                model = problem.decide(wanted, spared).without_goal
+                if model is None:
+                    return None
+                models.append(model)
+        neither = problem.decide(frame.goal, [*range(num), num + 2])
+    if neither.label != UNKNOWN or neither.with_goal is None or neither.without_goal is None:
+        return None
+    return [*models, neither.with_goal, neither.without_goal]
+
+
+def _prove(
+    frame: Frame,
+    premises: list[Formula],
+    goal_form: str,
+    counts: dict[str, int],
+    witnesses: Witnesses,
+    certify: bool,
+) -> Problem | None:
+    """Decide every version by two engines; None if a version is not what the frame promised."""
+    switch_at = premises.index(frame.switch[0])
+    common = premises[:switch_at] + premises[switch_at + 1 :]
+    labels = [ENTAILED, CONTRADICTED, UNKNOWN]
+    models = None
+    engines: tuple[str, ...] = ()
+    if certify:
+        first = _labels_by_table(list(witnesses.values), common, frame)
+        decisions = _decide_by_sat(common, frame, "minisat22")
+        second = [one.label for one in decisions]
+        engines = ("truth_table", "minisat22")
+        if (
+            first is None
+        ):  # too many atoms: a proof that the kernel accepts (`items.cases_of`), or models that are models
+            first, engines = second, ("kernel", "minisat22")
+            _check_models(decisions[2], [*common, frame.switch[2]], frame.goal)
+        if first != second:
+            raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
+        if first != labels:
+            return None
+        models = _models_of(decisions[2])
+    versions = []
+    for index, label in enumerate(labels):
+        stated = list(premises)
+        stated[switch_at] = frame.switch[index]
+        lines = frame.lines[index] if index < 2 else []
+        support = tuple(sorted([stated.index(one) for one in _support_of(lines, set(stated))]))
+        depth = propagation_rounds(stated, frame.goal) if index < 2 else None
+        versions.append(Version(frame.switch[index], label, lines, support, None if index < 2 else models, depth))
+    return Problem(
+        "propositional",
+        premises,
+        switch_at,
+        frame.goal,
+        (versions[0], versions[1], versions[2]),
+        frame.num_steps,
+        goal_form,
+        frame.kinds,
+        counts,
+        frozenset(frame.premises),
+        {atom[1]: () for atom in witnesses.values},
+        engines=engines,
+    )
+
+
+def _labels_by_table(atoms: list[Formula], common: list[Formula], frame: Frame) -> list[str] | None:
+    """The label of each version by truth tables; None if there are too many atoms."""
+    if len(atoms) > MAX_ATOMS:
+        return None
+    table = Table(atoms)  # type: ignore[arg-type]
+    whole = conjunction(table.columns(common), table.full)
+    goal = table.column(frame.goal)
+    return [column_label(whole & table.column(switch), goal) for switch in frame.switch]
+
+
+def _decisions(problem: SatProblem | GroundProblem, num_common: int, goal: Formula) -> list[Decision]:
+    """What each version says of the goal, where a problem's premises are the common ones and then the three switches."""
+    common = range(num_common)
+    return [problem.decide(goal, [*common, num_common + version]) for version in range(3)]
+
+
+def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Decision]:
+    with SatProblem([*common, *frame.switch], solver=solver, selectable=True) as problem:
+        return _decisions(problem, len(common), frame.goal)
+
+
+def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:
+    """Make sure that the models of what is unknown are models, by the definition of truth."""
+    for model, value in zip(_models_of(decision) or (), (True, False), strict=False):
+        if evaluate(model, goal) is not value or not all(evaluate(model, one) for one in premises):
+            raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+
+
+def _models_of(decision: Decision) -> tuple[Model, Model] | None:
+    """The two models of what is unknown."""
+    if decision.with_goal is None or decision.without_goal is None:
+        return None
+    return decision.with_goal, decision.without_goal
+
+
+def certify_problem(problem: Problem) -> bool:
+    """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
+
+    The second engine is that of element types for monadic problems of few enough predicates, otherwise a hyper tableau.
+
+    Returns:
+        Whether every label is what the propositional problem promised.
+
+    Raises:
+        CustodietError: two engines disagree.
+    """
+    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    switches = [version.switch for version in problem.versions]
+    stated = {name for one in (*common, *switches, problem.goal) for name in constants_of(one)}
+    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
+    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
+    signature = Signature(problem.predicates, constants, sorts)
+    with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
+        decisions = _decisions(ground, len(common), problem.goal)
+    labels = [one.label for one in decisions]
+    if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
+        second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
+    else:
+        second, engine = _labels_by_tableau(common, switches, problem.goal, signature)
+    if second != labels:
+        raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+    if labels != [version.label for version in problem.versions]:
+        return False
+    for version, decision in zip(problem.versions, decisions, strict=True):
+        version.models = _models_of(decision)
+        _check_models(decision, [*common, version.switch], problem.goal)
+    problem.engines = (decisions[0].engines[0], engine)
+    return True
+
+
+def _labels_by_tableau(
+    common: list[Formula], switches: Sequence[Formula], goal: Formula, signature: Signature | None
+) -> tuple[list[str], str]:
+    """The label of each version by a hyper tableau, or by z3 where that would take long; and the engines' names."""
+    found: list[Decision] = []
+    for switch in switches:
+        found.append(decide_by_tableau_or_z3([*common, switch], goal, models=False, signature=signature))
+    names = dict.fromkeys([one.engines[0] for one in found])
+    return [one.label for one in found], " and ".join(names)
+
+
+def _labels_by_types(common: list[Formula], switches: list[Formula], goal: Formula) -> list[str]:
+    """The label of each version by element types."""
+    types = types_of([*common, *switches, goal])
+    demands = types.combined([types.constraint(one) for one in common])
+    if demands is None:
+        return [INCONSISTENT] * 3
+    asked = (types.constraint(goal), types.constraint(goal, False))
+    return [
+        label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in asked])
+        for switch in switches
+    ]

@@ -1,0 +1,158 @@
+"""The rows of problem number g: a function of the configuration and g alone, whoever asks and in whatever order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from custodiet.errors import CustodietError
+from custodiet.logic.formulas import Formula
+from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.draws import Draws
+from custodiet.logic.generate.inference.rows import PREFIX, inference_rows
+from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cases_of, outline_of
+from custodiet.logic.generate.problem import Problem
+from custodiet.logic.generate.row_text import COUNTED, SPLITS, RowText, split_of
+from custodiet.logic.generate.source import draw_problem
+from custodiet.logic.generate.tasks import TASKS, Row
+from custodiet.logic.generate.wording import choose_wording
+from custodiet.logic.notation import format_formula
+from custodiet.logic.proofs import Step, step_to_json
+from custodiet.logic.semantics import Model
+
+__all__ = ["COUNTED", "SPLITS", "RowText", "problem_rows", "split_of"]
+
+_MAX_ATTEMPTS = 50
+
+
+def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
+    """Six rows as JSON text.
+
+    Args:
+        config: the data set.
+        number: of the problem, from 0; its rows are items 6 * number to 6 * number + 5.
+
+    Raises:
+        CustodietError: two engines disagree, the kernel rejects a proof, or no problem was found.
+    """
+    start = number % (len(config.tasks) * len(config.logics))
+    task = config.tasks[start % len(config.tasks)]
+    logic = config.logics[start // len(config.tasks)]
+    if task.startswith(PREFIX):
+        turn = number // (len(config.tasks) * len(config.logics))
+        return inference_rows(config, number, start, turn, task, logic)
+    for attempt in range(_MAX_ATTEMPTS):
+        draws = Draws(config.seed, "logic", number, attempt)
+        problem = draw_problem(config, draws, logic)
+        wording = choose_wording(config, draws, problem)
+        made = TASKS[task](draws, cases_of(draws, problem), wording)
+        if made is not None:
+            return _rows(config, number, task, problem, wording, made)
+    raise CustodietError(f"no {logic} problem suits the task {task} in {_MAX_ATTEMPTS} tries")
+
+
+def _rows(
+    config: GenerateConfig, number: int, task: str, problem: Problem, wording: Wording, made: list[Row]
+) -> list[RowText]:
+    outline = outline_of(problem)
+    split = split_of(outline)
+    texts = _Fragments(wording)
+    names = [f"{config.seed}-{number * ITEMS_PER_PROBLEM + place}" for place in range(len(made))]
+    vocabulary = json.dumps(wording.record())
+    distractors = json.dumps(problem.distractors)
+    lines = []
+    for place, row in enumerate(made):
+        case: Case = row["case"]
+        premises = row.get("stated", case.premises)
+        depth = case.depth()
+        fields = {
+            "id": names[place],
+            "seed": config.seed,
+            "index": number * ITEMS_PER_PROBLEM + place,
+            "task": task,
+            "logic": problem.logic,
+            "language": wording.language,
+            "prompt": row["prompt"],
+            "answer": row["answer"],
+            "choices": row["choices"],
+            "label": case.label,
+        }
+        extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
+        twins = [
+            names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place
+        ]
+        rest = {
+            "support": [one + 1 for one in case.support],
+            "support_unique": True if case.proof else None,
+            "depth": depth,
+            "counter_models": [one.to_json() for one in case.problem.versions[case.version].models or ()],
+            "skeleton": case.skeleton(),
+            "outline": outline,
+            "group": f"{config.seed}-g{number}",
+            "twins": twins if task == "entailment" else [],
+            "split": split,
+            "cell": case.cell(),
+            "certificates": list(problem.engines) + (["kernel"] if case.proof else ["evaluated counter-models"]),
+            **extras,
+        }
+        parts = [
+            json.dumps(fields, ensure_ascii=False)[:-1],
+            f'"premises": [{", ".join([texts.sentence(one) for one in premises])}]',
+            f'"goal": {texts.sentence(case.goal)}',
+            f'"proof": {texts.proof(case)}',
+            json.dumps(rest, ensure_ascii=False)[1:-1],
+            f'"distractors": {distractors}',
+            f'"vocabulary": {vocabulary}}}',
+        ]
+        values = (case.label, task, problem.logic, wording.language, split)
+        lines.append(RowText(", ".join(parts), values))
+    return lines
+
+
+_KNOWN = ("prompt", "answer", "choices", "case", "stated")
+
+
+class _Fragments:
+    """Pieces of JSON that the rows of a problem share, each written once."""
+
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
+        self._sentences: dict[Formula, str] = {}
+        self._proofs: dict[tuple[Step, ...], str] = {}
+
+    def plain(self, formula: Formula) -> dict[str, str]:
+        return {"formula": format_formula(formula), "text": self._wording.sentence(formula)}
+
+    def sentence(self, formula: Formula) -> str:
+        found = self._sentences.get(formula)
+        if found is None:
+            found = self._sentences[formula] = json.dumps(self.plain(formula), ensure_ascii=False)
+        return found
+
+    def proof(self, case: Case) -> str:
+        found = self._proofs.get(case.proof)
+        if found is None:
+            places = {one: place for place, one in enumerate(case.premises, start=1)}
+            lines = []
+            for step in case.proof:
+                line = {**step_to_json(step), "text": self._wording.sentence(step.formula)}
+                if step.rule == "premise":
+                    line["premise"] = places[step.formula]
+                lines.append(line)
+            found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
+        return found
+
+
+def _plain(value: Any, texts: _Fragments) -> Any:
+    """A task's own field as plain data."""
+    if isinstance(value, Formula):
+        return texts.plain(value)
+    if isinstance(value, Step):
+        return {**step_to_json(value), "text": texts.plain(value.formula)["text"]}
+    if isinstance(value, Model):
+        return value.to_json()
+    if isinstance(value, list):
+        return [_plain(one, texts) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one, texts) for key, one in value.items()}
+    return value
