@@ -32,12 +32,14 @@ _PROVED = (
     "consistency",
 )
 _LOGICINFERENCE = ("logicinference", *[f"logicinference-{one}" for one in ("1", "2a", "2b", "3a", "3b")])
+_KNIGHTS = ("knights-knaves", "knights-knaves-three-way")
 SPLIT_SCHEMES = ("ood", "iid", "length", "depth")
 ANSWER_POSITIONS = ("end", "beginning")
 MATRIX: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PROVED, LOGICS),
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
     **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
+    **dict.fromkeys(_KNIGHTS, ("propositional",)),
 }
 """task -> the logics in which it exists"""
 _MAX_DEPTH, _MAX_PREMISES = 12, 64
