@@ -26,7 +26,7 @@ from custodiet.data.embedded import DefaultSplit, build_default_split
 from custodiet.data.goldfish_mask import goldfish_mask_numpy, key_collapse_share
 from custodiet.errors import CustodietError
 from custodiet.memorization.forecast import estimate_forecast
-from custodiet.memorization.gating import judge_gates
+from custodiet.records.gating import judge_gates
 from custodiet.records.audit import (
     ArmRecord,
     AuditRecord,

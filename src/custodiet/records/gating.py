@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from custodiet.base.gates import Gate, judge_gate, resolve_path
 from custodiet.errors import UsageError
-from custodiet.records.audit import AuditRecord, GateOutcome
-from custodiet.records.base import Measurement
+from custodiet.records.audit import GateOutcome
+from custodiet.records.base import Measurement, Record
 
 __all__ = ["judge_gates"]
 
+R = TypeVar("R", bound=Record)
 
-def judge_gates(record: AuditRecord, gates: Sequence[Gate]) -> AuditRecord:
-    """The record with the outcome of every gate.
+
+def judge_gates(record: R, gates: Sequence[Gate]) -> R:
+    """The record, of a kind that has a field `gates`, with the outcome of every gate.
 
     Raises:
         UsageError: a path leads nowhere, or to something that is not a measurement.
