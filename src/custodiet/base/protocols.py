@@ -203,9 +203,7 @@ class ChoiceScores:
 class ChoiceScorer(Protocol):
     """Optional: log-probabilities of whole answers."""
 
-    def score_choices(
-        self, prompts: Sequence[str], choices: Sequence[Sequence[str]]
-    ) -> list[ChoiceScores | None]:
+    def score_choices(self, prompts: Sequence[str], choices: Sequence[Sequence[str]]) -> list[ChoiceScores | None]:
         """Score the texts ``choices[i]``, each as what follows ``prompts[i]`` directly.
 
         Returns:

@@ -36,9 +36,7 @@ class ClusterBootstrap:
         TooFewSamplesError: there is no sample.
     """
 
-    def __init__(
-        self, clusters: ArrayLike, *, seed: int, num_resamples: int = 2000, confidence: float = 0.95
-    ) -> None:
+    def __init__(self, clusters: ArrayLike, *, seed: int, num_resamples: int = 2000, confidence: float = 0.95) -> None:
         labels = np.asarray(clusters)
         if len(labels) == 0:
             raise TooFewSamplesError("a bootstrap of no samples", expected="at least 1", got=0)
@@ -103,9 +101,7 @@ class ClusterBootstrap:
             with np.errstate(invalid="ignore"):
                 draws = sums[:, group] / sums[:, num_groups + group]
             if value in (0.0, 1.0) and num_clusters > 1:
-                found.append(
-                    estimate_proportion(round(value * num_clusters), num_clusters, confidence=self.confidence)
-                )
+                found.append(estimate_proportion(round(value * num_clusters), num_clusters, confidence=self.confidence))
             else:
                 found.append(self._interval(value, draws, num_clusters))
         return found

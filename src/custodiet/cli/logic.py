@@ -13,3 +13,8 @@ app.command("custodiet.cli.logic_generate:dedup", name="dedup", help="Keep the f
 app.command(
     "custodiet.cli.logic_check:check", name="check", help="Judge every step of a proof or of a model's answers."
 )
+app.command(
+    "custodiet.cli.logic_evaluate:evaluate",
+    name="evaluate",
+    help="Say how often, where and how consistently a model is right.",
+)

@@ -233,9 +233,7 @@ def _renaming(problem: _Problem, draws: Draws) -> _Problem | None:
             return render_form(formula, new, forms[0]) if forms else render(formula, new, draws.below)
 
         texts = [again(one, text) for one, text in zip(problem.premises, problem.texts, strict=True)]
-        return replace(
-            problem, texts=tuple(texts), goal_text=again(problem.goal, problem.goal_text), vocabulary=new
-        )
+        return replace(problem, texts=tuple(texts), goal_text=again(problem.goal, problem.goal_text), vocabulary=new)
     taken = _names_in(problem.formulas)
     predicates = {name: arity for one in problem.formulas for name, arity in predicates_of(one).items()}
     constants = list(dict.fromkeys(name for one in problem.formulas for name in constants_of(one)))
@@ -299,7 +297,7 @@ def _irrelevant_premise(problem: _Problem, draws: Draws) -> _Problem | None:
         extra = ForAll("x", Implies(Atom(first, ("x",)), Atom(second, ("x",))), sort)
     vocabulary = problem.vocabulary
     if vocabulary is not None:
-        vocabulary = _extended(vocabulary, {one: () if is_propositional else (sort,) for one in (first, second)}, draws)
+        vocabulary = _extended(vocabulary, dict.fromkeys((first, second), () if is_propositional else (sort,)), draws)
         if vocabulary is None:
             return None
     place = draws.below(len(problem.premises) + 1)

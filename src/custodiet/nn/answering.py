@@ -178,7 +178,9 @@ class LocalTextGenerator:
             if all(text is not None for text in texts) or place + 1 == self.max_tokens:
                 break
             logits_BV = self.predictor.step(chosen_B)
-        return [self.codec.decode(tokens) if text is None else text for tokens, text in zip(written, texts, strict=True)]
+        return [
+            self.codec.decode(tokens) if text is None else text for tokens, text in zip(written, texts, strict=True)
+        ]
 
     def _stopped(self, text: str) -> str | None:
         places = [place for place in (text.find(one) for one in self.stop) if place >= 0]

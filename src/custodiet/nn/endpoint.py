@@ -69,7 +69,8 @@ class Endpoint:
             raise UsageError("not the URL of an endpoint", expected="http(s)://HOST[:PORT]/v1", got=self.url)
         if parts.username or parts.password or parts.query:
             raise UsageError(
-                "the URL of an endpoint must not hold a key", hint="Put it into an environment variable (--api-key-env)."
+                "the URL of an endpoint must not hold a key",
+                hint="Put it into an environment variable (--api-key-env).",
             )
         if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
             raise UsageError("the key of the endpoint holds characters that no header can hold")
@@ -243,7 +244,11 @@ class EndpointChoiceScorer:
                 for start, end, value in zip(offsets, ends, logprobs, strict=True)
                 if end > len(prompt) and start < len(text)
             ]
-            if not mine or any(value is None for value in mine) or not str(found["choices"][0]["text"]).startswith(text):
+            if (
+                not mine
+                or any(value is None for value in mine)
+                or not str(found["choices"][0]["text"]).startswith(text)
+            ):
                 raise ValueError
         except (KeyError, IndexError, TypeError, ValueError):
             raise EndpointError(
