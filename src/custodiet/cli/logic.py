@@ -18,3 +18,6 @@ app.command(
     name="evaluate",
     help="Say how often, where and how consistently a model is right.",
 )
+app.command(
+    "custodiet.cli.logic_export:export", name="export", help="Write tasks for lm-evaluation-harness or inspect_ai."
+)

@@ -163,7 +163,7 @@ def _bias_section(record: LogicEvaluationRecord) -> str:
         ]
         for one in record.bias
     ]
-    head = ["label", "items", "found", "said", *[f"said {one}" if one else "unreadable" for one in [*labels, *other]]]
+    head = ["label", "items", "found", "said", *[f"→ {one or 'unreadable'}" for one in [*labels, *other]]]
     return render_section(
         "Bias of the answers",
         "<p>How often each label is found where it is right, and how often it is said at all. A model that always says one "
