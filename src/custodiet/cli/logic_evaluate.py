@@ -14,9 +14,7 @@ from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, com
 from custodiet.errors import CustodietError, GateError, UsageError
 
 if TYPE_CHECKING:
-    from custodiet.cli.progress import ProgressPrinter
-    from custodiet.logic.evaluation import Item
-    from custodiet.records.base import Environment
+    from custodiet.logic.evaluation_record import AskedModel
     from custodiet.records.logic_evaluation import LogicEvaluationRecord
     from custodiet.records.run_folder import RunFolder
 
@@ -32,10 +30,7 @@ class _Asked:
     """A model that is ready to be asked."""
 
     ask: Callable[..., list[dict[str, Any]]]
-    name: str
-    description: str
-    sha256: str | None
-    environment: Environment
+    model: AskedModel
     batch_size: int
     num_threads: int
 
@@ -99,11 +94,16 @@ def evaluate(
         json: print one JSON object.
         quiet: no progress.
     """
+    import time
+
     from custodiet.base.gates import parse_gate
     from custodiet.cli.progress import ProgressPrinter
     from custodiet.cli.report import render_run
-    from custodiet.logic.evaluation import read_items, with_variants
+    from custodiet.logic.evaluation import answer_items, read_items, with_variants
+    from custodiet.logic.evaluation_record import make_record
     from custodiet.records.files import sha256_file
+    from custodiet.records.gating import judge_gates
+    from custodiet.records.logic_evaluation import ItemsFile
     from custodiet.records.run_folder import RunFolder
 
     for name, value, least in (("--limit", limit, 1), ("--metamorphic", metamorphic, 0), ("--max-tokens", max_tokens, 1),
@@ -119,14 +119,12 @@ def evaluate(
     _refuse_other_options(
         is_url, model_name=model_name, revision=revision, trust_remote_code=trust_remote_code, chat=chat
     )
-    if mode == "choices" or is_url:
-        longest = None if mode == "choices" else max_tokens or _MAX_TOKENS[mode]
-    else:
-        longest = max_tokens or _MAX_TOKENS[mode]
+    longest = None if mode == "choices" else max_tokens or _MAX_TOKENS[mode]
     between = (_CUE if mode == "choices" and not chat else "") if cue is None else cue
     items, left_out, num_lines = read_items(file, mode=mode, limit=limit, seed=seed)
     variants, impossible = with_variants(items, metamorphic, seed=seed) if metamorphic else ([], {})
     folder = RunFolder.create(out, "logic-evaluate", resume=resume)
+    started = time.monotonic()
     with ProgressPrinter(quiet=quiet) as printer:
         try:
             if is_url:
@@ -139,17 +137,28 @@ def evaluate(
                 )
             digest = sha256_file(file)
             folder.begin({
-                "job": "logic-evaluate", "items_sha256": digest, "model": asked.name, "model_sha256": asked.sha256,
+                "job": "logic-evaluate", "items_sha256": digest, "model": asked.model.name, "model_sha256": asked.model.sha256,
                 "mode": mode, "cue": between, "chat": chat, "api": api if is_url else None, "max_tokens": longest,
-                "limit": limit, "metamorphic": metamorphic, "seed": seed, "dtype": asked.environment.dtype,
+                "limit": limit, "metamorphic": metamorphic, "seed": seed, "dtype": asked.model.environment.dtype,
             })  # fmt: skip
-            about = {
-                "file": str(file), "sha256": digest, "num_items": num_lines, "mode": mode, "cue": between,
-                "max_tokens": longest, "seed": seed,
-            }  # fmt: skip
-            record = _run(asked, items, variants, impossible, left_out, about, folder, printer)
-            from custodiet.records.gating import judge_gates
-
+            rows = answer_items(
+                [*items, *variants], asked.ask, _answers(folder), batch_size=asked.batch_size,
+                num_threads=asked.num_threads, on_progress=printer,
+            )  # fmt: skip
+            record = make_record(
+                rows,
+                asked.model,
+                ItemsFile(path=str(file), sha256=digest, num_items=num_lines, num_asked=len(items)),
+                title=f"{asked.model.name} on {file.name}",
+                mode=mode,
+                cue=between,
+                max_tokens=longest,
+                seed=seed,
+                started=started,
+                command=command_line(),
+                left_out=left_out,
+                impossible=impossible,
+            )
             record = judge_gates(record, gates)
             record.save(folder.record_json)
             headline = None if record.accuracy.value is None else f"{record.accuracy.value:.1%} right"
@@ -183,6 +192,7 @@ def _open_endpoint(
     concurrency: int, timeout_s: float,
 ) -> _Asked:  # fmt: skip
     from custodiet.logic.evaluation import ask_by_choices, ask_by_text
+    from custodiet.logic.evaluation_record import AskedModel
     from custodiet.nn.endpoint import Endpoint, EndpointChoiceScorer, EndpointTextGenerator
     from custodiet.records.base import Environment
 
@@ -193,8 +203,8 @@ def _open_endpoint(
         writer = EndpointTextGenerator(endpoint, max_tokens=max_tokens, chat=api == "chat", stop=_STOP)
         ask = ask_by_text(writer, lambda text: text, cue, proof=mode == "proof")
     here = Environment.here(torch=None, device="remote", dtype="unknown", num_threads=1, instruction_set="unknown")
-    return _Asked(ask=ask, name=str(model_name), description=f"{model_name} at {url}", sha256=None, environment=here,
-                  batch_size=1, num_threads=concurrency)  # fmt: skip
+    asked = AskedModel(name=str(model_name), description=f"{model_name} at {url}", sha256=None, environment=here)
+    return _Asked(ask=ask, model=asked, batch_size=1, num_threads=concurrency)
 
 
 def _open_model(
@@ -204,6 +214,7 @@ def _open_model(
     import torch
 
     from custodiet.logic.evaluation import ask_by_choices, ask_by_text
+    from custodiet.logic.evaluation_record import AskedModel
     from custodiet.nn.answering import LocalChoiceScorer, LocalTextGenerator
     from custodiet.nn.loading import load_model
     from custodiet.records.base import Environment
@@ -221,64 +232,14 @@ def _open_model(
         torch=str(torch.__version__), device=loaded.device, dtype=loaded.dtype, num_threads=torch.get_num_threads(),
         instruction_set=torch.backends.cpu.get_cpu_capability(),
     )  # fmt: skip
-    return _Asked(ask=ask, name=loaded.name, description=loaded.description, sha256=loaded.identity_sha256,
-                  environment=here, batch_size=64, num_threads=1)  # fmt: skip
+    asked = AskedModel(
+        name=loaded.name, description=loaded.description, sha256=loaded.identity_sha256, environment=here
+    )
+    return _Asked(ask=ask, model=asked, batch_size=64, num_threads=1)
 
 
 def _answers(folder: RunFolder) -> Path:
     return folder.path / "answers.jsonl"
-
-
-def _run(
-    asked: _Asked, items: list[Item], variants: list[Item], impossible: dict[str, int], left_out: dict[str, int],
-    about: dict[str, Any], folder: RunFolder, printer: ProgressPrinter,
-) -> LogicEvaluationRecord:  # fmt: skip
-    import time
-
-    from custodiet.logic.evaluation import answer_items
-    from custodiet.logic.evaluation_summary import summarize_rows
-    from custodiet.records.logic_evaluation import ItemsFile, LogicEvaluationRecord
-    from custodiet.records.run_folder import utc_now
-
-    started = time.monotonic()
-    rows = answer_items(
-        [*items, *variants], asked.ask, _answers(folder), batch_size=asked.batch_size, num_threads=asked.num_threads,
-        on_progress=printer,
-    )  # fmt: skip
-    file = Path(about["file"])
-    return LogicEvaluationRecord(
-        title=f"{asked.name} on {file.name}",
-        created_utc=utc_now(),
-        seed=about["seed"],
-        elapsed_s=time.monotonic() - started,
-        command=command_line(),
-        environment=asked.environment,
-        model=asked.name,
-        model_description=asked.description,
-        model_sha256=asked.sha256,
-        mode=about["mode"],
-        cue=about["cue"],
-        max_tokens=about["max_tokens"],
-        items=ItemsFile(path=str(file), sha256=about["sha256"], num_items=about["num_items"], num_asked=len(items)),
-        **summarize_rows(rows, seed=about["seed"], impossible=impossible),
-        not_tested=_not_tested(
-            about["mode"], left_out, bool(variants), sum(one["status"] == "too long" for one in rows)
-        ),
-    )
-
-
-def _not_tested(mode: str, left_out: dict[str, int], with_variants: bool, num_too_long: int) -> list[str]:
-    told = [f"{num} items were left out: {reason}" for reason, num in left_out.items()]
-    if num_too_long:
-        told.append(f"{num_too_long} items (variants included) are longer than the model's context and are in no rate")
-    if mode == "choices":
-        told.append("what the model would write by itself, and whether it has a reason (--mode answer, --mode proof)")
-    if mode == "answer":
-        told.append("whether the model has a reason for its answers (--mode proof)")
-    if not with_variants:
-        told.append("whether answers change with names, order, wording or idle premises (--metamorphic)")
-    told.append("other prompts, examples before the question, and sampled decoding")
-    return told
 
 
 def _print(record: LogicEvaluationRecord, folder: RunFolder) -> None:
