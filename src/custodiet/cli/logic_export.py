@@ -42,6 +42,8 @@ def export(
         else f"inspect eval {folder / f'{name}.py'} --model MODEL"
     )
     if json:
-        print_json({"schema": "custodiet.logic-export/1", "files": [str(one.resolve()) for one in written], "run": command})
+        print_json(
+            {"schema": "custodiet.logic-export/1", "files": [str(one.resolve()) for one in written], "run": command}
+        )
         return
     print(f"{len(written)} files in {folder}\nRun: {command}")

@@ -169,7 +169,8 @@ def _lm_eval_files(items: Sequence[Item], name: str) -> dict[str, str]:
                 "doc_to_choice": "choices",
                 "target_delimiter": " ",
                 "metric_list": [
-                    {"metric": metric, "aggregation": "mean", "higher_is_better": True} for metric in ("acc", "acc_norm")
+                    {"metric": metric, "aggregation": "mean", "higher_is_better": True}
+                    for metric in ("acc", "acc_norm")
                 ],
                 "metadata": {"version": VERSION, "made_by": f"custodiet {__version__}"},
             }

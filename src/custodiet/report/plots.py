@@ -19,8 +19,8 @@ from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
 from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.records.entropy import EntropyRecord
-from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.records.logic_evaluation import LogicEvaluationRecord
+from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.report.text import arm_name
 
 __all__ = [
