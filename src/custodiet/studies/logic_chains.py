@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -31,10 +31,13 @@ from custodiet.logic.refuting import Refuter
 from custodiet.logic.reproving import Reproof, reprove
 from custodiet.logic.shortcuts.audit import ShortcutConfig, audit_shortcuts_of_file
 from custodiet.records.base import Environment, Measurement, Record
+from custodiet.records.logic_evaluation import LogicEvaluationRecord
 from custodiet.records.logic_labels import LogicLabelsRecord
 from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.records.run_folder import RunFolder, utc_now
 from custodiet.records.study import Claim, StudyRecord, claim_of
+from custodiet.studies.logic_depth import LogicDepthConfig, LogicDepthResult, run_logic_depth
+from custodiet.studies.logic_depth_variants import ask_variants
 
 __all__ = ["Found", "LogicChainsConfig", "MutantCounts", "judge_logic_chains_claims", "run_logic_chains_study"]
 
@@ -65,6 +68,10 @@ class LogicChainsConfig:
     """items of each of five lots that are timed"""
     num_mutants: int = 160
     """damaged proofs of each kind"""
+    num_varied: int = 360
+    """items that the small model is asked again, with names, order, form or an idle premise changed"""
+    depth: LogicDepthConfig = field(default_factory=LogicDepthConfig)
+    """of the small model; its seed is that of the study"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +103,9 @@ class Found:
     rates: list[float]
     """items per second, one of each lot"""
     mutants: MutantCounts
+    depth: LogicDepthResult
+    variants: LogicEvaluationRecord
+    """of the same model"""
 
 
 def run_logic_chains_study(
@@ -104,7 +114,8 @@ def run_logic_chains_study(
     """Measure everything below `folder`, and judge the claims.
 
     Args:
-        folder: run folder; the audits of shortcuts and of the peer's labels lie below it, each with its own report.
+        folder: run folder; the audits of shortcuts and of the peer's labels, and what the small model was asked, lie below
+            it, each with its own report.
         seed: of every random choice.
         command: what was typed.
         on_progress: told of every step.
@@ -122,8 +133,14 @@ def run_logic_chains_study(
     shortcuts = _attack(config, folder, True, command, on_progress)
     control = _attack(config, folder, False, command, on_progress)
     peer = _audit_peer(config, folder, on_progress)
+    sizes = replace(config.depth, seed=config.seed)
+    depth = run_logic_depth(sizes, folder.path, on_progress=on_progress, command=command)
+    variants = ask_variants(
+        sizes, folder.path, num_items=config.num_varied, on_progress=on_progress, command=command
+    )  # fmt: skip
     found = Found(
-        reproofs=reproofs, peer=peer, shortcuts=shortcuts, control=control, rates=rates, mutants=mutants
+        reproofs=reproofs, peer=peer, shortcuts=shortcuts, control=control, rates=rates, mutants=mutants, depth=depth,
+        variants=variants,
     )  # fmt: skip
     record = StudyRecord(
         study="logic-chains",
@@ -278,7 +295,7 @@ def _environment() -> Environment:
 
 def judge_logic_chains_claims(found: Found) -> list[Claim]:
     """The claims, each with its tolerance beside it."""
-    return [*_label_claims(found), *_shortcut_claims(found), *_proof_claims(found)]
+    return [*_label_claims(found), *_shortcut_claims(found), *_proof_claims(found), *_model_claims(found)]
 
 
 def _label_claims(found: Found) -> list[Claim]:
@@ -372,5 +389,38 @@ def _proof_claims(found: Found) -> list[Claim]:
             source="the other half of the same claim: who rejects everything rejects all mutants",
             tolerance=(0.98, 1.0),
             measured=Measurement.of(estimate_proportion(mutants.num_whole_accepted, mutants.num_whole)),
+        ),
+    ]
+
+
+def _model_claims(found: Found) -> list[Claim]:
+    model = found.depth.records["direct"]
+    kinds = ", ".join(
+        f"{one.kind} {'?' if one.consistency.value is None else format(one.consistency.value, '.2f')}"
+        for one in found.variants.metamorphic
+    )
+    ways = {"chain": "depth_generalization_r", "direct": "depth_generalization_r_label_at_once"}
+    said = {"chain": "the chain written before the label", "direct": "the label at once"}
+    return [
+        *[
+            claim_of(
+                name,
+                f"chance that a step more is survived, {said[way]}; {model.model}, asked to depth "
+                f"{model.by['depth'][-1].value}",
+                published=None,
+                source="nothing published of this model; acc = c + (1 - c) r^d",
+                tolerance=None,
+                measured=found.depth.survival(way),
+            )
+            for way, name in ways.items()
+        ],
+        claim_of(
+            "metamorphic_consistency",
+            f"share of variants that the same model answers as the question itself ({kinds}); of the questions it answers "
+            f"{100 * (found.variants.accuracy.value or 0.0):.0f} % right",
+            published=None,
+            source="nothing published of this model; the labels are the same, as two engines prove",
+            tolerance=None,
+            measured=found.variants.metamorphic_consistency,
         ),
     ]
