@@ -108,9 +108,9 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
             f'<div class="summary">{sentences}</div>',
             render_section(
                 "Attackers",
-                f"<figure>{plot_excess(record)}<figcaption>Accuracy on problems that were not learned from, less the share of the "
-                "most frequent label; 95 % intervals by bootstrap over groups, widened because folds teach each other. Gray: the strongest attacker on shuffled "
-                "labels.</figcaption></figure>",
+                f"<figure>{plot_excess(record)}<figcaption>Accuracy on problems that were not learned from, less the "
+                "share of the most frequent label; 95 % intervals by bootstrap over groups, widened because folds teach "
+                "each other. Gray: the strongest attacker on shuffled labels.</figcaption></figure>",
                 render_table(head, rows),
                 f"<dl>{told}</dl>",
             ),
