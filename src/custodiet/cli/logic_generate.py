@@ -26,6 +26,7 @@ def generate(
     distractors: str = _DISTRACTORS,
     vocabulary: Literal["nonce", "neutral", "counterfactual"] = "nonce",
     language: Literal["logic", "english", "both"] = "english",
+    existential_import: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["jsonl", "parquet", "hf"] = "jsonl",
     workers: int = 1,
     seed: SeedOption = 0,
@@ -47,6 +48,7 @@ def generate(
             premises per problem that would decide the goal if something unknown held.
         vocabulary: words of English: invented, everyday, or everyday against the facts.
         language: the notation of formulas, controlled English, or each problem in one of the two.
+        existential_import: in syllogistic problems every kind has a member; the prompt says which of both holds.
         format: jsonl, parquet, or a folder in the layout of Hugging Face data sets.
         workers: processes; the bytes do not depend on it.
         seed: seed of every choice; item i depends on the seed and i alone.
@@ -71,6 +73,7 @@ def generate(
         contrary=contrary,
         vocabulary=vocabulary,
         language=language,
+        existential_import=existential_import,
     )
     with ProgressPrinter(quiet=quiet) as progress:
         written = generate_data_set(
@@ -163,5 +166,3 @@ def _distractors(text: str) -> tuple[tuple[str, ...], int]:
         else:
             raise UsageError("--distractors", expected="contrary:K with a number K", got=one)
     return tuple(kinds), contrary
-
-

@@ -8,9 +8,9 @@ from typing import Any
 from custodiet.errors import UsageError
 from custodiet.logic.generate.chains import GOAL_FORMS, min_premises
 
-__all__ = ["DISTRACTOR_KINDS", "LANGUAGES", "LOGICS", "MATRIX", "VOCABULARIES", "GenerateConfig"]
+__all__ = ["DISTRACTOR_KINDS", "LANGUAGES", "LOGICS", "MATRIX", "VOCABULARIES", "GenerateConfig", "least_premises"]
 
-LOGICS = ("propositional", "monadic", "relational")
+LOGICS = ("propositional", "syllogistic", "monadic", "relational")
 LANGUAGES = ("logic", "english", "both")
 VOCABULARIES = ("nonce", "neutral", "counterfactual")
 DISTRACTOR_KINDS = ("near-miss", "dead-end", "same-vocabulary")
@@ -45,7 +45,8 @@ class GenerateConfig:
         contrary: premises per problem that lead to the goal or its negation from what cannot be known.
         vocabulary: of English.
         language: `logic`, `english`, or `both`: each problem in one of the two, by chance.
-        goal_forms: names of `chains.GOAL_FORMS`.
+        goal_forms: names of `chains.GOAL_FORMS`; a syllogistic goal has one of the four forms instead.
+        existential_import: whether every kind of a syllogistic problem has a member without being said to.
 
     Raises:
         UsageError: a value that does not exist, a task that does not exist in a logic, or a depth that does not fit.
@@ -62,6 +63,7 @@ class GenerateConfig:
     vocabulary: str = "nonce"
     language: str = "english"
     goal_forms: tuple[str, ...] = GOAL_FORMS
+    existential_import: bool = False
 
     def __post_init__(self) -> None:
         if self.num < 1:
@@ -85,13 +87,21 @@ class GenerateConfig:
         _range("--premises", self.premises, 2, _MAX_PREMISES)
         if not 0 <= self.contrary <= self.premises[1]:
             raise UsageError("--distractors contrary:K", expected=f"0 to {self.premises[1]}", got=self.contrary)
-        if min_premises(self.depth[0]) > self.premises[1]:
+        if self.existential_import and "syllogistic" not in self.logics:
             raise UsageError(
-                f"a chain of {self.depth[0]} steps does not fit into {self.premises[1]} premises",
-                expected=f"--premises up to {min_premises(self.depth[0])} or more",
-                got=self.premises[1],
-                hint="Lower --depth or raise --premises.",
+                "--existential-import is about syllogistic problems",
+                expected="--logic syllogistic",
+                got=", ".join(self.logics),
             )
+        for logic in self.logics:
+            least = least_premises(logic, self.depth[0])
+            if least > self.premises[1]:
+                raise UsageError(
+                    f"a chain of {self.depth[0]} steps does not fit into {self.premises[1]} premises of {logic} logic",
+                    expected=f"--premises up to {least} or more",
+                    got=self.premises[1],
+                    hint="Lower --depth or raise --premises.",
+                )
         fitting = [form for form in self.goal_forms if min_premises(self.depth[0], form) <= self.premises[1]]
         if not fitting:
             raise UsageError(
@@ -102,6 +112,15 @@ class GenerateConfig:
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain data."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def least_premises(logic: str, depth: int, goal_form: str = "literal") -> int:
+    """The fewest premises of a problem with chains of that many steps (in syllogistic logic one more than with
+    existential import).
+    """
+    if logic == "syllogistic":
+        return 2 * depth + 3  # the switch, a chain to each answer, a broken one, and a member of the subject
+    return min_premises(depth, goal_form)
 
 
 def _known(option: str, values: tuple[str, ...], options: Any) -> None:

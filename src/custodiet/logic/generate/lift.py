@@ -191,7 +191,8 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
         logic=logic,
         premises=premises,
         goal=goal,
-        versions=_three(versions),
+        versions=tuple(versions),
+        frame=frozenset([stated[one] for one in problem.frame]),
         predicates=lift.predicates(),
         constants=dict(zip([*subjects, *others], list(sorts) * 3, strict=False)),
         engines=(),
@@ -210,10 +211,6 @@ def _sorts_can_be_told(common: Sequence[Formula], switch: Formula, goal: Formula
                 for term in atom.args:
                     asked.setdefault(term, set()).add(atom.predicate)
     return all(not told.isdisjoint(predicates) for predicates in asked.values())
-
-
-def _three(versions: list[Version]) -> tuple[Version, Version, Version]:
-    return versions[0], versions[1], versions[2]
 
 
 def _distractor(draws: Draws, lift: Lift, formula: Formula, subjects: Sequence[str], others: Sequence[str]) -> Formula:

@@ -58,15 +58,16 @@ class Problem:
         premises: of version 0; the switch stands at `switch_at`.
         switch_at: 0-based place.
         goal: the question.
-        versions: goal follows, goal is refuted, neither.
+        versions: goal follows, goal is refuted, and, where the logic can leave it open, neither.
         num_steps: steps of the chains as drawn.
-        goal_form: one of `chains.GOAL_FORMS`.
+        goal_form: one of `chains.GOAL_FORMS`, or the pair of forms that a syllogistic problem asks.
         step_kinds: of the chains.
         distractors: kind -> how many.
         frame: the premises that belong to the chains, live or dead.
         predicates: predicate -> sorts of its arguments.
         constants: constant -> sort, those of proofs included.
         opposite: what is asked where the goal is turned around; its complement if there is nothing better.
+        implicit: premises that hold without being stated.
         engines: names of those that agreed on every label.
     """
 
@@ -74,7 +75,7 @@ class Problem:
     premises: list[Formula]
     switch_at: int
     goal: Formula
-    versions: tuple[Version, Version, Version]
+    versions: tuple[Version, ...]
     num_steps: int
     goal_form: str
     step_kinds: list[str]
@@ -83,6 +84,7 @@ class Problem:
     predicates: dict[str, tuple[str, ...]]
     constants: dict[str, str] = field(default_factory=dict)
     opposite: Formula | None = None
+    implicit: tuple[Formula, ...] = ()
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -377,7 +379,7 @@ def certify_problem(problem: Problem) -> bool:
     Raises:
         CustodietError: two engines disagree.
     """
-    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    common = [*problem.implicit, *problem.premises[: problem.switch_at], *problem.premises[problem.switch_at + 1 :]]
     switches = [version.switch for version in problem.versions]
     stated = {name for one in (*common, *switches, problem.goal) for name in constants_of(one)}
     sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
@@ -386,7 +388,7 @@ def certify_problem(problem: Problem) -> bool:
     with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
         decisions = _decisions(ground, len(common), problem.goal)
     labels = [one.label for one in decisions]
-    if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
+    if problem.logic in ("syllogistic", "monadic") and len(problem.predicates) <= MAX_PREDICATES:
         second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
     else:
         second, engine = _labels_by_tableau(common, switches, problem.goal, signature)

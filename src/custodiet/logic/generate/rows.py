@@ -6,6 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 from custodiet.errors import CustodietError
+from custodiet.logic.english.prompts import note
 from custodiet.logic.formulas import Formula
 from custodiet.logic.generate.config import GenerateConfig
 from custodiet.logic.generate.draws import Draws
@@ -13,7 +14,7 @@ from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cas
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.source import draw_problem
 from custodiet.logic.generate.tasks import TASKS, Row
-from custodiet.logic.generate.wording import choose_wording
+from custodiet.logic.generate.wording import choose_wording, notes_for
 from custodiet.logic.notation import format_formula
 from custodiet.logic.proofs import Step, step_to_json
 from custodiet.logic.semantics import Model
@@ -62,6 +63,9 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
         wording = choose_wording(config, draws, problem)
         made = TASKS[task](draws, cases_of(draws, problem), wording)
         if made is not None:
+            told = " ".join([note(one, draws.below) for one in notes_for(config, problem)])
+            if told:
+                made = [{**row, "prompt": f"{told}\n\n{row['prompt']}"} for row in made]
             return _rows(config, number, task, problem, wording, made)
     raise CustodietError(f"no {logic} problem suits the task {task} in {_MAX_ATTEMPTS} tries")
 
@@ -93,12 +97,10 @@ def _rows(
             "label": case.label,
         }
         extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
-        twins = [
-            names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place
-        ]
+        twins = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
         rest = {
             "support": [one + 1 for one in case.support],
-            "support_unique": True if case.proof else None,
+            "support_unique": True if case.support else None,
             "depth": depth,
             "counter_models": [one.to_json() for one in case.problem.versions[case.version].models or ()],
             "skeleton": case.skeleton(),
@@ -110,6 +112,8 @@ def _rows(
             "certificates": list(problem.engines) + (["kernel"] if case.proof else ["evaluated counter-models"]),
             **extras,
         }
+        if problem.implicit:
+            rest["implicit_premises"] = [texts.plain(one) for one in problem.implicit]
         parts = [
             json.dumps(fields, ensure_ascii=False)[:-1],
             f'"premises": [{", ".join([texts.sentence(one) for one in premises])}]',
@@ -147,12 +151,14 @@ class _Fragments:
     def proof(self, case: Case) -> str:
         found = self._proofs.get(case.proof)
         if found is None:
-            places = {one: place for place, one in enumerate(case.premises, start=1)}
+            places = {one: ("premise", place) for place, one in enumerate(case.premises, start=1)}
+            places |= {one: ("implicit_premise", place) for place, one in enumerate(case.problem.implicit, start=1)}
             lines = []
             for step in case.proof:
                 line = {**step_to_json(step), "text": self._wording.sentence(step.formula)}
                 if step.rule == "premise":
-                    line["premise"] = places[step.formula]
+                    key, place = places[step.formula]
+                    line[key] = place
                 lines.append(line)
             found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
         return found

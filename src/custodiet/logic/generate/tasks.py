@@ -27,11 +27,15 @@ Task = Callable[[Draws, list[Case], Wording], "list[Row] | None"]
 where the problem does not lend itself to the task and another one must be drawn"""
 
 _LETTERS = "ABCDEFGH"
+_STEP_LOGICS = {"syllogistic": "monadic"}
+"""logic -> the one that the lines of its proofs belong to"""
 
 
 def _label(case: Case, premises: Sequence[Formula], goal: Formula) -> str:
     """The label of another question about a case's symbols, by two engines."""
-    return certify(case.problem.logic, premises, goal, models=False, constants=case.problem.constants).label
+    logic = _STEP_LOGICS.get(case.problem.logic, case.problem.logic)
+    given = [*premises, *case.problem.implicit]
+    return certify(logic, given, goal, models=False, constants=case.problem.constants).label
 
 
 def _listed(premises: Sequence[Formula], wording: Wording) -> str:
@@ -108,7 +112,7 @@ def _bad_step(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | 
                 "Which line does not follow from the lines that it cites? Answer with the number of the first such line, "
                 "or with `none`."
             )
-            verdict = check_proof(proof, case.premises, case.goal, logic=case.problem.logic)
+            verdict = check_proof(proof, case.given, case.goal, logic=case.problem.logic)
             answer = "none" if verdict.first_bad is None else str(verdict.first_bad.number)
             rows.append({"prompt": prompt, "answer": answer, "choices": None, "case": case, "shown_proof": list(proof)})
     return rows

@@ -41,7 +41,9 @@ def test_labels_are_those_that_z3_finds_from_the_english(rows: list[Row]) -> Non
 def stated(row: Row) -> tuple[list, Any]:
     """Premises and goal as the prompt has them, read back."""
     texts = [line.split(". ", 1)[1] for line in row["prompt"].splitlines() if line[:1].isdigit()]
-    goal = next(line for line in row["prompt"].splitlines() if line.startswith("Conclusion: ")).removeprefix("Conclusion: ")
+    goal = next(line for line in row["prompt"].splitlines() if line.startswith("Conclusion: ")).removeprefix(
+        "Conclusion: "
+    )
     if row["language"] == "logic":
         return [parse_formula(one) for one in texts], parse_formula(goal)
     vocabulary = Vocabulary.from_json(row["vocabulary"])
