@@ -10,7 +10,7 @@ from custodiet.logic.generate.chains import GOAL_FORMS, min_premises
 
 __all__ = ["DISTRACTOR_KINDS", "LANGUAGES", "LOGICS", "MATRIX", "VOCABULARIES", "GenerateConfig", "least_premises"]
 
-LOGICS = ("propositional", "syllogistic", "monadic", "relational")
+LOGICS = ("propositional", "syllogistic", "monadic", "relational", "datalog")
 LANGUAGES = ("logic", "english", "both")
 VOCABULARIES = ("nonce", "neutral", "counterfactual")
 DISTRACTOR_KINDS = ("near-miss", "dead-end", "same-vocabulary")
@@ -24,6 +24,7 @@ _PROVED = (
 )
 MATRIX: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PROVED, LOGICS),
+    "consistency": LOGICS[:-1],  # no program of Datalog contradicts itself
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
 }
 """task -> the logics in which it exists"""
@@ -45,7 +46,7 @@ class GenerateConfig:
         contrary: premises per problem that lead to the goal or its negation from what cannot be known.
         vocabulary: of English.
         language: `logic`, `english`, or `both`: each problem in one of the two, by chance.
-        goal_forms: names of `chains.GOAL_FORMS`; a syllogistic goal has one of the four forms instead.
+        goal_forms: names of `chains.GOAL_FORMS`; syllogistic goals and those of Datalog have their own.
         existential_import: whether every kind of a syllogistic problem has a member without being said to.
 
     Raises:
@@ -118,8 +119,8 @@ def least_premises(logic: str, depth: int, goal_form: str = "literal") -> int:
     """The fewest premises of a problem with chains of that many steps (in syllogistic logic one more than with
     existential import).
     """
-    if logic == "syllogistic":
-        return 2 * depth + 3  # the switch, a chain to each answer, a broken one, and a member of the subject
+    if logic in ("syllogistic", "datalog"):
+        return 2 * depth + 3  # a switch, a chain to each answer, and two more: see the frames of these logics
     return min_premises(depth, goal_form)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from custodiet.errors import CustodietError
 from custodiet.logic.canonical import Coloring, outline
-from custodiet.logic.formulas import Formula, complement, is_literal
+from custodiet.logic.formulas import Formula, Not, complement, is_literal
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.steps import Line
@@ -117,11 +117,17 @@ def _num_negations(formula: Formula) -> int:
 
 
 def cases_of(draws: Draws, problem: Problem) -> list[Case]:
-    """The six cases of a problem, in random order, the proofs checked.
+    """The six cases of a problem, in random order, the proofs checked; eight where it has a sibling.
 
     Raises:
         CustodietError: the kernel rejects a proof or does not find a rule where it is named; a defect.
     """
+    cases = [case for one in (problem, problem.sibling) if one is not None for case in _cases_of(one)]
+    draws.shuffle(cases)
+    return cases
+
+
+def _cases_of(problem: Problem) -> list[Case]:
     turned = complement(problem.goal) if problem.opposite is None else problem.opposite
     colorings = _colorings(problem)
     common = sum([_num_negations(one) for one in problem.premises]) - _num_negations(problem.versions[0].switch)
@@ -136,20 +142,20 @@ def cases_of(draws: Draws, problem: Problem) -> list[Case]:
             num = common + _num_negations(told.switch) + _num_negations(goal)
             coloring = colorings(version, goal)
             cases.append(Case(problem, version, negated, premises, goal, label, proof, coloring, num))
-    draws.shuffle(cases)
     return cases
 
 
 def _colorings(problem: Problem) -> Callable[[int, Formula], Coloring]:
     """(version, goal) -> its coloring. Where versions differ by a literal, and goals by a negation, one serves them all."""
-    told_apart = problem.opposite is not None or not all(is_literal(one.switch) for one in problem.versions)
+    compound = problem.opposite is not None or not all(is_literal(one.switch) for one in problem.versions)
+    facts = problem.logic == "datalog"  # most constants are in facts alone
     made: dict[tuple[int, Formula] | None, Coloring] = {}
 
     def coloring(version: int, goal: Formula) -> Coloring:
-        key = (version, goal) if told_apart else None
+        key = (version, goal.body if facts and isinstance(goal, Not) else goal) if compound or facts else None
         found = made.get(key)
         if found is None:
-            found = made[key] = Coloring(problem.premises_of(version), goal)
+            found = made[key] = Coloring(problem.premises_of(version), goal, literals=facts)
         return found
 
     return coloring

@@ -68,6 +68,7 @@ class Problem:
         constants: constant -> sort, those of proofs included.
         opposite: what is asked where the goal is turned around; its complement if there is nothing better.
         implicit: premises that hold without being stated.
+        sibling: the same premises with another goal, which holds in the versions where this one does not.
         engines: names of those that agreed on every label.
     """
 
@@ -85,6 +86,7 @@ class Problem:
     constants: dict[str, str] = field(default_factory=dict)
     opposite: Formula | None = None
     implicit: tuple[Formula, ...] = ()
+    sibling: Problem | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 

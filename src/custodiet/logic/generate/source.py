@@ -5,6 +5,7 @@ from __future__ import annotations
 from custodiet.errors import CustodietError
 from custodiet.logic.generate.chains import min_premises
 from custodiet.logic.generate.config import GenerateConfig, least_premises
+from custodiet.logic.generate.datalog import draw_datalog
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.lift import lift_problem
 from custodiet.logic.generate.problem import Problem, certify_problem, draw_propositional
@@ -27,6 +28,8 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
     """
     if logic == "syllogistic":
         return _draw_syllogistic(config, draws)
+    if logic == "datalog":
+        return _draw_datalog(config, draws)
     form = draws.pick([one for one in config.goal_forms if min_premises(config.depth[0], one) <= config.premises[1]])
     most_steps = config.premises[1] - min_premises(0, form)
     depth = draws.between(config.depth[0], min(config.depth[1], most_steps))
@@ -65,6 +68,13 @@ def _draw_syllogistic(config: GenerateConfig, draws: Draws) -> Problem:
         distractors=config.distractors,
         contrary=config.contrary,
         existential_import=config.existential_import,
+    )
+
+
+def _draw_datalog(config: GenerateConfig, draws: Draws) -> Problem:
+    depth, num_premises = _draw_size(config, draws, "datalog")
+    return draw_datalog(
+        draws, depth=depth, num_premises=num_premises, distractors=config.distractors, contrary=config.contrary
     )
 
 

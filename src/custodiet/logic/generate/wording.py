@@ -77,4 +77,4 @@ def notes_for(config: GenerateConfig, problem: Problem) -> list[str]:
     """What the prompt must say of the logic (keys of `prompts.NOTES`), as readers would otherwise differ."""
     if problem.logic == "syllogistic":
         return ["existential import" if config.existential_import else "no existential import"]
-    return []
+    return ["closed world"] if problem.logic == "datalog" else []
