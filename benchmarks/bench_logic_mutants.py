@@ -17,6 +17,7 @@ from benchmarks.logic_mutants import MUTATIONS
 from benchmarks.logic_oracle import Oracle, Signature, z3_satisfiable
 from benchmarks.logic_proofs import LANGUAGES, Proof, random_proof, random_proofs
 from benchmarks.table import Row, absolute_row
+from custodiet.errors import FormulaError
 from custodiet.logic.formulas import Not
 from custodiet.logic.kernel import check_proof
 
@@ -57,11 +58,14 @@ def counts(proofs: Iterable[Proof], num_per_kind: int, seed: int = 0) -> dict[st
 
 
 def _count(proof: Proof, oracle: Oracle, into: Counter[str]) -> None:
-    verdict = check_proof(proof.steps, proof.premises, proof.goal, logic=proof.logic)
+    try:
+        accepted = check_proof(proof.steps, proof.premises, proof.goal, logic=proof.logic).valid
+    except FormulaError:  # the mutant's premises and goal are no problem
+        accepted = False
     valid = oracle.valid(proof)
     if valid is None:
         into["undecided"] += 1
-        into["undecided accepted"] += verdict.valid
+        into["undecided accepted"] += accepted
     else:
         names = {
             (True, True): "accepted",
@@ -69,8 +73,8 @@ def _count(proof: Proof, oracle: Oracle, into: Counter[str]) -> None:
             (False, True): "missed",
             (True, False): "refused",
         }
-        into[names[valid, verdict.valid]] += 1
-    if verdict.valid and oracle.is_true(proof) is False:
+        into[names[valid, accepted]] += 1
+    if accepted and oracle.is_true(proof) is False:
         into["unsound"] += 1
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from benchmarks.logic_oracle import Signature
 from benchmarks.logic_proofs import Proof
 from custodiet.logic.formulas import (
     And,
@@ -287,8 +288,7 @@ def generalized_constant(proof: Proof, rng: random.Random) -> Proof | None:
     if not names or "u" in bound or proof.logic == "datalog":
         return None
     name = rng.choice(names)
-    sorts = {one.sort for f in proof.premises for one in subformulas(f) if isinstance(one, (ForAll, Exists))} - {""}
-    sort = "" if not sorts else "cat" if name.startswith("b") else "dog"
+    sort = Signature(proof).sort_of.get(name, "")
     every = ForAll("u", instantiate(last.formula, {name: "u"}), sort)
     steps = (*proof.steps, Step(last.number + 1, every, "universal generalization", (last.number,)))
     return replace(proof, steps=steps, goal=every)

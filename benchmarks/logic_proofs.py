@@ -7,8 +7,9 @@ hand will do, and then the line that follows. Nothing here looks at the kernel.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from custodiet.logic.formulas import (
     FALSUM,
@@ -26,7 +27,7 @@ from custodiet.logic.formulas import (
     instantiate,
 )
 from custodiet.logic.notation import parse_formula
-from custodiet.logic.proofs import Step
+from custodiet.logic.proofs import Step, step_from_json
 
 _SIGNATURE = (
     "forall x in dog: (P(x) & Q(x) & S(x) & R(x, x)) -> (x = a1 | x = a2 | x = a3 | P(x))",
@@ -43,6 +44,16 @@ class Proof:
     premises: tuple[Formula, ...]
     goal: Formula
     logic: str
+
+
+def proof_of_item(item: Mapping[str, Any]) -> Proof:
+    """The proof of an item that `custodiet logic generate` wrote, as `mutants_of` takes it."""
+    return Proof(
+        tuple(map(step_from_json, item["proof"])),
+        tuple(parse_formula(one["formula"]) for one in item["premises"]),
+        parse_formula(item["goal"]["formula"]),
+        item["logic"],
+    )
 
 
 class Maker:
@@ -308,6 +319,10 @@ def elimination(m: Maker, at: int) -> int:
     assumed = m.add(instantiate(body, {"x": constant}), "assumption")
     rule = m.add(instantiate(Implies(body, more), {"x": constant}), "universal instantiation", every)
     both = m.add(instantiate(more, {"x": constant}), "modus ponens", *m.shuffled(rule, assumed))
+    if m.rng.random() < 0.5:  # with something about somebody else, on which the result then rests
+        other = m.premise(m.literal(m.constant(sort), sort))
+        both = m.add(And(m.said(both), m.said(other)), "conjunction", both, other)
+        more = And(more, m.said(other))
     reached = m.add(Exists("z", instantiate(more, {"x": "z"}), sort), "existential generalization", both)
     return m.add(m.said(reached), "existential elimination", some, assumed, reached)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from custodiet.cli.common import JsonFlag, OutOption, QuietFlag, SeedOption, command_line, print_json, run_paths
-from custodiet.errors import GateError, UsageError
+from custodiet.errors import UsageError
 
 if TYPE_CHECKING:
     from custodiet.cli.progress import ProgressPrinter
@@ -76,6 +76,7 @@ def audit(
     from custodiet.base.gates import parse_gate
     from custodiet.cli.progress import ProgressPrinter
     from custodiet.cli.report import render_run
+    from custodiet.records.gates import raise_for_gates
 
     gates = [parse_gate(text) for text in fail_if]
     if model is None:
@@ -147,7 +148,7 @@ def audit(
     if json:
         print_json(audit_json(record, folder))
     _say_result(record, folder, printer)
-    _leave_by_gates(record)
+    raise_for_gates(record.gates)
 
 
 def audit_json(record: AuditRecord, folder: RunFolder) -> dict[str, Any]:
@@ -174,16 +175,6 @@ def _say_result(record: AuditRecord, folder: RunFolder, printer: ProgressPrinter
     printer.say(f"report  {folder.report_html.resolve()}")
     printer.say(f"record  {folder.record_json.resolve()}")
     printer.say(f"rows    {folder.rows_parquet.resolve()}")
-
-
-def _leave_by_gates(record: AuditRecord) -> None:
-    failed = [gate for gate in record.gates if gate.outcome == "fail"]
-    open_ = [gate for gate in record.gates if gate.outcome == "inconclusive"]
-    if failed:
-        raise GateError("; ".join(f"gate failed: {gate.expression} ({gate.reason})" for gate in failed))
-    if open_:
-        lines = "; ".join(f"gate inconclusive: {gate.expression} ({gate.reason})" for gate in open_)
-        raise GateError(lines, inconclusive=True)
 
 
 def _refuse_model_options(**options: object) -> None:

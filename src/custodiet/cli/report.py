@@ -44,11 +44,15 @@ def render_run(folder: RunFolder) -> None:
     from custodiet.records.capacity_table import CapacityTableRecord
     from custodiet.records.entropy import EntropyRecord
     from custodiet.records.files import write_text_atomic
+    from custodiet.records.logic_labels import LogicLabelsRecord
+    from custodiet.records.logic_shortcuts import LogicShortcutsRecord
     from custodiet.records.study import StudyRecord
     from custodiet.report.capacity import render_capacity_html, render_capacity_markdown
     from custodiet.report.capacity_table import render_capacity_table_html, render_capacity_table_markdown
     from custodiet.report.entropy import render_entropy_html, render_entropy_markdown
     from custodiet.report.html import render_html, render_study_html
+    from custodiet.report.logic_labels import render_logic_labels_html, render_logic_labels_markdown
+    from custodiet.report.logic_shortcuts import render_logic_shortcuts_html, render_logic_shortcuts_markdown
     from custodiet.report.markdown import render_markdown, render_study_markdown
 
     renderers: dict[type, tuple[Callable[[Any], str], Callable[[Any], str]]] = {
@@ -56,6 +60,8 @@ def render_run(folder: RunFolder) -> None:
         CapacityRecord: (render_capacity_html, render_capacity_markdown),
         CapacityTableRecord: (render_capacity_table_html, render_capacity_table_markdown),
         EntropyRecord: (render_entropy_html, render_entropy_markdown),
+        LogicLabelsRecord: (render_logic_labels_html, render_logic_labels_markdown),
+        LogicShortcutsRecord: (render_logic_shortcuts_html, render_logic_shortcuts_markdown),
         StudyRecord: (render_study_html, render_study_markdown),
     }
     record = load_record(folder.record_json, tuple(renderers))

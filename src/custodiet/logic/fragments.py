@@ -23,6 +23,7 @@ from custodiet.logic.formulas import (
     Iff,
     Implies,
     Not,
+    Or,
     is_variable,
     operands,
     subformulas,
@@ -65,29 +66,10 @@ def _names(formula: Formula) -> _Names:
     uses: dict[tuple[str, tuple], None] = {}
     equalities: dict[tuple, None] = {}
     sorts: dict[str, None] = {}
-
-    def described(term: str, bound: Mapping[str, str]) -> str | tuple[str]:
-        if term in bound:
-            return (bound[term],)
-        if is_variable(term):
-            raise FormulaError(
-                f"the variable {term} is free in {format_formula(formula)}", expected="a quantifier that binds it"
-            )
-        return term
-
-    def walk(one: Formula, bound: Mapping[str, str]) -> None:
-        if isinstance(one, Atom):
-            uses[one.predicate, tuple([described(term, bound) for term in one.args])] = None
-        elif isinstance(one, Equal):
-            equalities[described(one.left, bound), described(one.right, bound)] = None
-        elif isinstance(one, (ForAll, Exists)):
-            sorts[one.sort] = None
-            walk(one.body, {**bound, one.variable: one.sort})
-        else:
-            for part in operands(one):
-                walk(part, bound)
-
-    walk(formula, {})
+    try:
+        _describe(formula, {}, uses, equalities, sorts)
+    except FormulaError as error:
+        raise FormulaError(f"{error} in {format_formula(formula)}", expected="a quantifier that binds it") from None
     terms = [term for args in (*[args for _, args in uses], *equalities) for term in args]
     return _Names(
         tuple(uses),
@@ -96,6 +78,28 @@ def _names(formula: Formula) -> _Names:
         tuple(dict.fromkeys((predicate, len(args)) for predicate, args in uses)),
         tuple(dict.fromkeys(term for term in terms if isinstance(term, str))),
     )
+
+
+def _describe(formula: Formula, bound: dict[str, str], uses: dict, equalities: dict, sorts: dict) -> None:
+    kind = type(formula)
+    if kind is Atom:
+        uses[formula[1], tuple([_described(term, bound) for term in formula[2]]) if formula[2] else ()] = None
+    elif kind is Equal:
+        equalities[_described(formula[1], bound), _described(formula[2], bound)] = None
+    elif kind is ForAll or kind is Exists:
+        sorts[formula[2]] = None
+        _describe(formula[3], {**bound, formula[1]: formula[2]}, uses, equalities, sorts)
+    else:
+        for part in operands(formula):
+            _describe(part, bound, uses, equalities, sorts)
+
+
+def _described(term: str, bound: dict[str, str]) -> str | tuple[str]:
+    if term in bound:
+        return (bound[term],)
+    if is_variable(term):
+        raise FormulaError(f"the variable {term} is free")
+    return term
 
 
 def signature_of(formulas: Iterable[Formula], *, constants: Mapping[str, str] | None = None) -> Signature:
@@ -216,13 +220,22 @@ def require_logic(
         raise UsageError("no such logic", expected=" or ".join(LOGICS), got=logic)
     if logic == "datalog":
         return Program(premises, goal)
+    formulas: list[Formula] = [*premises] if goal is None else [*premises, goal]
+    if logic == "propositional":
+        found: dict[str, tuple[str, ...]] = {}
+        for one in formulas:
+            names = _propositions(one)
+            if names is None:
+                break
+            found |= names
+        else:
+            return Signature(found, {}, ())
     tests = {
         "propositional": _not_propositional,
         "syllogistic": _not_syllogistic,
         "monadic": _not_monadic,
         "relational": _not_relational,
     }
-    formulas: list[Formula] = [*premises] if goal is None else [*premises, goal]
     for number, one in enumerate(formulas, start=1):
         is_goal = number > len(premises)
         reason = tests[logic](one)
@@ -233,6 +246,24 @@ def require_logic(
                 f"{'the goal' if is_goal else f'premise {number}'}, {format_formula(one)}, is not {logic}: {reason}"
             )
     return signature_of(formulas, constants=constants)
+
+
+@lru_cache(maxsize=1 << 13)
+def _propositions(formula: Formula) -> dict[str, tuple[str, ...]] | None:
+    """The propositions, as a signature has them, in the order in which they are read; None if there is anything else."""
+    found: dict[str, tuple[str, ...]] = {}
+    return found if _gathered(formula, found) else None
+
+
+def _gathered(formula: Formula, found: dict[str, tuple[str, ...]]) -> bool:
+    kind = type(formula)
+    if kind is Atom:
+        found[formula[1]] = ()
+        return not formula[2]
+    for part in formula[1] if kind is And or kind is Or else formula[1:]:
+        if not isinstance(part, Formula) or not _gathered(part, found):
+            return False
+    return kind is not Equal and kind is not ForAll and kind is not Exists
 
 
 @lru_cache(maxsize=1 << 13)

@@ -29,7 +29,7 @@ from custodiet.logic.formulas import (
     is_variable,
     subformulas,
 )
-from custodiet.logic.kernel_rules import matched, rule_parts
+from custodiet.logic.kernel_rules import canonical, matched, rule_parts
 
 __all__ = ["Language", "perfect_model"]
 
@@ -119,27 +119,34 @@ class Language:
 
     def follows(self, given: Sequence[Formula], formula: Formula) -> bool | None:
         """Whether the formula is true wherever the given ones are; None where the search is not complete or too long."""
-        try:
-            return not _Search(self, [*given, Not(formula)]).satisfiable()
-        except (_UndecidedError, RecursionError):
-            return None
+        formulas = [*given, Not(formula)]
+        quantified = any(isinstance(part, (ForAll, Exists)) for one in formulas for part in subformulas(one))
+        for opaque in (True, False) if quantified else (False,):
+            try:
+                if not _Search(self, formulas, opaque).satisfiable():
+                    return True
+            except (_UndecidedError, RecursionError):
+                if not opaque:
+                    return None
+        return False
 
 
 class _Search:
     """Whether closed formulas are true together in some structure. Ground formulas are literals (a number, negative if
-    negated), truth values, and pairs of "is a conjunction" and parts.
+    negated), truth values, and pairs of "is a conjunction" and parts. Where `opaque`, whatever is quantified is an atom:
+    what cannot be true together then cannot be so at all, whatever stands below the quantifiers.
     """
 
-    def __init__(self, language: Language, formulas: Sequence[Formula]) -> None:
+    def __init__(self, language: Language, formulas: Sequence[Formula], opaque: bool) -> None:
         self.left = _BUDGET
-        self.language = language
+        self.language, self.opaque = language, opaque
         self.constants: dict[str, _Key] = {
             one: language.sort_of(one) for formula in formulas for one in constants_of(formula)
         }
         self.numbers: dict[Formula, int] = {}
         self.formulas = [self.normal(one, True, frozenset()) for one in formulas]
         for one in [part for formula in self.formulas for part in subformulas(formula) if isinstance(part, ForAll)]:
-            if ("sort", one.sort) not in self.constants.values():
+            if not opaque and ("sort", one.sort) not in self.constants.values():
                 self.constants[f"#{len(self.constants)}"] = ("sort", one.sort)
 
     def spend(self) -> None:
@@ -167,7 +174,7 @@ class _Search:
                 And(made(left, True, universals), made(right, positive, universals)),
                 And(made(left, False, universals), made(right, not positive, universals)),
             )
-        if kind is ForAll or kind is Exists:
+        if (kind is ForAll or kind is Exists) and not self.opaque:
             _, variable, sort, body = formula
             if (kind is ForAll) is positive:
                 return ForAll(variable, self.normal(body, positive, universals | {variable}), sort)
@@ -192,6 +199,8 @@ class _Search:
         if kind is Not:
             found = self.ground(formula[1], terms)
             return not found if isinstance(found, bool) else -found
+        if self.opaque and (kind is ForAll or kind is Exists):
+            return self.number(canonical(formula))
         if kind is ForAll:
             domain = [one for one, sort in self.constants.items() if sort == ("sort", formula[2])]
             return (True, [self.ground(formula[3], {**terms, formula[1]: one}) for one in domain])

@@ -159,32 +159,40 @@ def evaluate(model: Model, formula: Formula) -> bool:
     Raises:
         FormulaError: a constant or a sort that the structure does not have, or a free variable.
     """
-    return _truth(formula, model, {})
+    try:
+        return _truth(formula, model, dict(model.constants))
+    except KeyError as error:
+        raise FormulaError(
+            f"the model does not say what {error.args[0]} names",
+            expected="a constant of the model or a bound variable",
+            got=", ".join(model.constants) or "no constants",
+        ) from None
 
 
-def _truth(formula: Formula, model: Model, bound: dict[str, str]) -> bool:
+def _truth(formula: Formula, model: Model, named: dict[str, str]) -> bool:
+    """Truth where constants, and variables bound further out, name what `named` says."""
     kind = type(formula)
     if kind is Atom:
         args = formula[2]
         if not args:
             return formula in model.true_atoms
-        return Atom(formula[1], tuple([_named(one, model, bound) for one in args])) in model.true_atoms
+        return (formula[0], formula[1], tuple([named[one] for one in args])) in model.true_atoms
     if kind is Not:
-        return not _truth(formula[1], model, bound)
+        return not _truth(formula[1], model, named)
     if kind is Implies:
-        return not _truth(formula[1], model, bound) or _truth(formula[2], model, bound)
+        return not _truth(formula[1], model, named) or _truth(formula[2], model, named)
     if kind is And or kind is Or:
         decisive = kind is Or  # one part with this value decides
         for one in formula[1]:
-            if _truth(one, model, bound) is decisive:
+            if _truth(one, model, named) is decisive:
                 return decisive
         return not decisive
     if kind is Iff:
-        return _truth(formula[1], model, bound) is _truth(formula[2], model, bound)
+        return _truth(formula[1], model, named) is _truth(formula[2], model, named)
     if kind is Equal:
-        return _named(formula[1], model, bound) == _named(formula[2], model, bound)
+        return named[formula[1]] == named[formula[2]]
     if kind is ForAll or kind is Exists:
-        variable, sort, body = formula[1:]
+        _, variable, sort, body = formula
         domain = model.domains.get(sort)
         if not domain:
             raise FormulaError(
@@ -193,7 +201,7 @@ def _truth(formula: Formula, model: Model, bound: dict[str, str]) -> bool:
                 got=sorted(model.domains),
             )
         decisive = kind is Exists
-        inner = dict(bound)
+        inner = dict(named)
         for one in domain:
             inner[variable] = one
             if _truth(body, model, inner) is decisive:
@@ -202,12 +210,3 @@ def _truth(formula: Formula, model: Model, bound: dict[str, str]) -> bool:
     if kind is Falsum:
         return False
     raise FormulaError("not a formula", got=repr(formula))
-
-
-def _named(term: str, model: Model, bound: Mapping[str, str]) -> str:
-    individual = bound.get(term) or model.constants.get(term)
-    if individual is None:
-        raise FormulaError(
-            f"the model does not say what {term} names", expected="a constant of the model", got=sorted(model.constants)
-        )
-    return individual

@@ -22,12 +22,12 @@ from custodiet.data.readers import CorpusFile, Document, iter_documents
 from custodiet.entropy.ngram import WittenBellModel
 from custodiet.memorization.blind import estimate_blind_auc
 from custodiet.memorization.documents import AuditDocument, AuditSettings
-from custodiet.memorization.gating import judge_gates
 from custodiet.memorization.score import ROW_SCHEMA, score_documents
 from custodiet.memorization.summary import pick_examples, summarize_arm
 from custodiet.records.audit import AuditRecord, CorpusSummary, ExampleRecord, InputFile
 from custodiet.records.base import Environment, Measurement
 from custodiet.records.files import atomic_path
+from custodiet.records.gates import judge_gates
 from custodiet.records.run_folder import RunFolder, utc_now
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from custodiet.records.base import Environment, Measurement, Part, Record
+from custodiet.records.gates import GateOutcome
 
 __all__ = [
     "ArmRecord",
@@ -21,7 +22,6 @@ __all__ = [
     "CorpusSummary",
     "ExampleRecord",
     "ForecastRecord",
-    "GateOutcome",
     "InputFile",
     "MaskRecord",
     "MembershipRecord",
@@ -215,18 +215,6 @@ class ExampleRecord(Part):
     truth: str | None
     generated: str | None
     num_matching_tokens: int
-
-
-class GateOutcome(Part):
-    """One ``--fail-if`` gate."""
-
-    expression: str
-    path: str
-    operator: Literal[">", ">=", "<", "<="]
-    threshold: float
-    measured: Measurement
-    outcome: Literal["pass", "fail", "inconclusive"]
-    reason: str
 
 
 class AuditRecord(Record):

@@ -19,6 +19,7 @@ from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
 from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.records.entropy import EntropyRecord
+from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.report.text import arm_name
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "plot_code_lengths",
     "plot_capacity_table",
     "plot_curves",
+    "plot_excess",
     "plot_exposure",
     "plot_extraction",
     "plot_forecast",
@@ -382,6 +384,30 @@ def plot_code_lengths(record: EntropyRecord) -> str:
             right=1.12 * max([one.bits_per_byte.high or one.bits_per_byte.value or 0.0 for one in codes] + [0.1])
         )
         axes.set_xlabel("bits per byte")
+    return canvas.svg
+
+
+def plot_excess(record: LogicShortcutsRecord) -> str:
+    """Points over the most frequent label of every attacker, and of the strongest on shuffled labels."""
+    bars = [(one.name.replace("_", " "), one.excess_points, SERIES[1]) for one in record.attackers]
+    bars.append(("shuffled labels", record.control.excess_points, CONTROL))
+    with _figure("Points over the most frequent label", height=0.9 + 0.36 * len(bars)) as canvas:
+        axes = canvas.axes
+        axes.grid(visible=False)
+        axes.axvline(0, color=INK, linewidth=0.8)
+        for place, (_, excess, color) in enumerate(bars[::-1]):
+            value = excess.value or 0.0
+            axes.barh(place, value, color=color, height=0.62)
+            if excess.low is not None and excess.high is not None:
+                ends = [[max(0.0, value - excess.low)], [max(0.0, excess.high - value)]]
+                axes.errorbar(value, place, xerr=ends, color=INK, elinewidth=1.1, capsize=2.5)
+            axes.annotate(
+                f"{round(value, 1) + 0.0:+.1f}", (max(value, excess.high or 0.0, 0.0), place), xytext=(6, 0), textcoords="offset points",
+                va="center",
+            )  # fmt: skip
+        axes.set_yticks(range(len(bars)), [name for name, _, _ in bars[::-1]])
+        axes.set_xlim(right=1.15 * max([one.high or 0.0 for _, one, _ in bars] + [1.0]))
+        axes.set_xlabel("points over the most frequent label")
     return canvas.svg
 
 

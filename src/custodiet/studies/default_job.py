@@ -26,7 +26,6 @@ from custodiet.data.embedded import DefaultSplit, build_default_split
 from custodiet.data.goldfish_mask import goldfish_mask_numpy, key_collapse_share
 from custodiet.errors import CustodietError
 from custodiet.memorization.forecast import estimate_forecast
-from custodiet.memorization.gating import judge_gates
 from custodiet.records.audit import (
     ArmRecord,
     AuditRecord,
@@ -38,6 +37,7 @@ from custodiet.records.audit import (
 )
 from custodiet.records.base import Environment, Measurement
 from custodiet.records.files import atomic_path
+from custodiet.records.gates import judge_gates
 from custodiet.records.run_folder import RunFolder
 from custodiet.studies.arm_process import run_arm_processes
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from custodiet.errors import FormulaError
+from custodiet.logic.english import rendering
 from custodiet.logic.english.canonical import canonical_form
 from custodiet.logic.english.reading import read, read_all
 from custodiet.logic.english.rendering import num_forms, render, render_all, render_form
+from custodiet.logic.english.signature import Signature
+from custodiet.logic.english.templates import MAX_LEVELS
 from custodiet.logic.english.vocabulary import KINDS, Vocabulary, draw_vocabulary
 from custodiet.logic.formulas import And, Atom, Equal, Exists, ForAll, Formula, Iff, Implies, Not, Or
 from custodiet.logic.notation import format_formula, parse_formula
@@ -36,7 +41,7 @@ def check_all_forms(formula: Formula, vocabulary: Vocabulary) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fragment", SIGNATURES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_surface_form_of_a_random_formula_is_read_back(fragment, kind, data):
     signature = SIGNATURES[fragment]
@@ -44,7 +49,32 @@ def test_every_surface_form_of_a_random_formula_is_read_back(fragment, kind, dat
     check_all_forms(data.draw(formulas(signature)), vocabulary)
 
 
-def collisions(candidates: list[Formula], vocabulary: Vocabulary) -> tuple[int, list[str]]:
+@st.composite
+def rules(draw: st.DrawFn) -> Formula:
+    """A Datalog rule: positive literals, then denied ones over their variables, and a head."""
+    variables = ["x", "y", "z"][: draw(st.integers(1, 3))]
+    terms = st.sampled_from([*variables, "a"])
+    positive = [Atom("L", (one, draw(terms))) for one in variables]
+    positive += draw(st.lists(st.builds(lambda one: Atom("P", (one,)), terms), max_size=2))
+    denied = draw(st.lists(st.builds(lambda one, other: Not(Atom("M", (one, other))), terms, terms), max_size=2))
+    body = draw(st.permutations(positive + denied))
+    rule: Formula = Implies(
+        body[0] if len(body) == 1 else And(*body), Atom("T", (draw(terms), draw(terms), draw(terms)))
+    )
+    for variable in draw(st.permutations(variables)):
+        rule = ForAll(variable, rule)
+    return rule
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_surface_form_of_a_rule_is_read_back(kind, data):
+    vocabulary = draw_vocabulary(kind, UNSORTED, random.Random(data.draw(st.integers(0, 99))).randrange)
+    check_all_forms(data.draw(rules()), vocabulary)
+
+
+def collisions(candidates: Sequence[Formula], vocabulary: Vocabulary) -> tuple[int, list[str]]:
     """How many sentences the formulas have, and those that stand for two canonical forms."""
     meaning: dict[str, Formula] = {}
     twofold = []
@@ -80,11 +110,10 @@ def test_no_quantified_sentence_stands_for_two_formulas():
     simple = all_quantified([*about_x, Implies(about_x[0], about_x[1]), And(about_x[0], about_x[1])], "x", "")
     mixed = [made(*pair) for pair in product(simple + ground, repeat=2) for made in (And, Or, Implies, Iff)]
     candidates = quantified + [Not(one) for one in quantified] + mixed + [Not(one) for one in mixed]
-    for kind in KINDS:
-        vocabulary = draw_vocabulary(kind, MONADIC, random.Random(5).randrange)
-        num, twofold = collisions(candidates, vocabulary)
-        assert not twofold
-        assert num > 5_000
+    vocabulary = draw_vocabulary("neutral", MONADIC, random.Random(5).randrange)
+    num, twofold = collisions(candidates, vocabulary)
+    assert not twofold
+    assert num > 5_000
 
 
 def test_no_relational_sentence_stands_for_two_formulas():
@@ -142,6 +171,24 @@ def test_wide_and_deep_formulas_have_sentences():
         deep = (Not(deep), Implies(deep, leaf), Or(leaf, deep), Iff(And(deep, leaf), leaf))[level % 4]
     sentence = render(deep, vocabulary, lambda num: 0)
     assert read(sentence, vocabulary) == canonical_form(deep)
+    for _ in range(MAX_LEVELS):
+        deep = Not(deep)
+    with pytest.raises(FormulaError, match="too deep"):
+        render(deep, vocabulary, lambda num: 0)
+    with pytest.raises(FormulaError, match="too wide"):
+        render(Or(*[leaf] * 1000), vocabulary, lambda num: 0)
+    with pytest.raises(FormulaError, match="at most") as caught:
+        read("it is false that " * 400 + sentence[0].lower() + sentence[1:], vocabulary)
+    assert len(str(caught.value)) < 600
+
+
+def test_plans_are_forgotten_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(rendering, "_MAX_PLANS", 50)
+    signature = Signature.make({f"p{at}": () for at in range(100)})
+    vocabulary = draw_vocabulary("nonce", signature, random.Random(1).randrange)
+    for at in range(100):
+        check_all_forms(Atom(f"p{at}"), vocabulary)
+        assert len(signature.plans) <= 50
 
 
 def test_rendering_many_is_rendering_each():
@@ -157,7 +204,7 @@ def test_rendering_many_is_rendering_each():
     assert read_all(sentences, vocabulary) == [canonical_form(formula) for formula in several]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_the_canonical_form_ignores_order_and_names_and_nothing_else(data):
     formula = data.draw(formulas(UNSORTED))

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.bench_logic_mutants import check_oracle, counts
 from benchmarks.logic_mutants import MUTATIONS, mutants_of
 from benchmarks.logic_oracle import Oracle, Signature, satisfiable, shape, z3_satisfiable
-from benchmarks.logic_proofs import LANGUAGES, PROPOSITIONAL, random_proof, random_proofs
+from benchmarks.logic_proofs import LANGUAGES, PROPOSITIONAL, proof_of_item, random_proof, random_proofs
 from custodiet.logic import kernel
 from custodiet.logic.formulas import Not, Or, constants_of, instantiate, subformulas
 from custodiet.logic.kernel import check_proof, follows
@@ -35,6 +35,19 @@ def test_proofs_of_the_producer_are_accepted_and_well_named(language):
         proof = random_proof(rng, language)
         verdict = check_proof(proof.steps, proof.premises, proof.goal, logic=proof.logic)
         assert verdict.valid and verdict.problems == ()
+
+
+def test_proofs_of_items_are_mutated_like_any():
+    texts = ["p -> q", "p", "q"]
+    rules = [("premise", []), ("premise", []), ("modus ponens", [1, 2])]
+    proof = proof_of_item({
+        "logic": "propositional", "premises": [{"formula": one} for one in texts[:2]], "goal": {"formula": "q"},
+        "proof": [{"number": at, "formula": text, "rule": rule, "cites": cites, "text": text}
+                  for at, (text, (rule, cites)) in enumerate(zip(texts, rules, strict=True), start=1)],
+    })  # fmt: skip
+    found = counts([proof] * 30, 20)
+    assert found["gold"]["accepted"] == found["gold"].total() > 0
+    assert found["drop a line"]["rejected"] == 20
 
 
 def test_the_producer_uses_every_rule():

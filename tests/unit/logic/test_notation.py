@@ -53,7 +53,8 @@ def formulas() -> st.SearchStrategy[Formula]:
 
 def _quantified(made: type, body: Formula, sort: str) -> Formula:
     used = format_formula(body)
-    variable = next(name for name in ("x", "y", "z", *[f"x{i}" for i in range(40)]) if f"{name}:" not in used and f"{name} in" not in used)  # fmt: skip
+    names = ("x", "y", "z", *[f"x{number}" for number in range(40)])
+    variable = next(name for name in names if f"{name}:" not in used and f"{name} in" not in used)
     return made(variable, instantiate(body, {"a": variable}), sort)
 
 

@@ -379,17 +379,17 @@ def _ground_constants(formula: Formula) -> tuple[str, ...] | None:
 def _names(formula: Formula) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Predicates and constants."""
     constants: dict[str, None] = {}
-
-    def walk(one: Formula, variable: str) -> None:
-        if isinstance(one, Atom):
-            constants.update((term, None) for term in one.args if term != variable)
-        else:
-            inner = one.variable if isinstance(one, (ForAll, Exists)) else variable
-            for part in operands(one):
-                walk(part, inner)
-
-    walk(formula, "")
+    _gather(formula, "", constants)
     return tuple(predicates_of(formula)), tuple(constants)
+
+
+def _gather(formula: Formula, variable: str, constants: dict[str, None]) -> None:
+    if isinstance(formula, Atom):
+        constants.update((term, None) for term in formula.args if term != variable)
+    else:
+        inner = formula.variable if isinstance(formula, (ForAll, Exists)) else variable
+        for part in operands(formula):
+            _gather(part, inner, constants)
 
 
 @lru_cache(maxsize=8)

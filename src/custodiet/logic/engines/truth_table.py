@@ -21,7 +21,6 @@ from custodiet.logic.formulas import (
     Implies,
     Not,
     Or,
-    subformulas,
 )
 from custodiet.logic.notation import format_formula
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model
@@ -116,11 +115,7 @@ class Table:
             return self.full ^ self._compute(formula[1]) ^ self._compute(formula[2])
         if kind is Falsum:
             return 0
-        raise FormulaError(
-            f"a truth table has no column for {format_formula(formula)}",
-            expected="a propositional formula over "
-            + (", ".join(format_formula(one) for one in self.atoms) or "false"),
-        )
+        raise _no_column(formula, self.atoms)
 
     def model(self, row: int) -> Model:
         """The assignment that a row of the table is."""
@@ -134,13 +129,36 @@ def _table(atoms: tuple[Atom, ...]) -> Table:
 
 def table_of(formulas: Iterable[Formula]) -> Table:
     """The table over the atoms of the formulas, in the order of their names; the latest 8 tables are kept."""
-    atoms = sorted({atom for one in formulas for atom in _atoms(one)})
-    return _table(tuple(atoms))
+    atoms = sorted(frozenset().union(*map(_atoms, formulas)))
+    return _table(tuple(atoms))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1 << 13)
-def _atoms(formula: Formula) -> tuple[Atom, ...]:
-    return tuple([one for one in subformulas(formula) if isinstance(one, Atom)])
+def _atoms(formula: Formula) -> frozenset[Formula]:
+    found: set[Formula] = set()
+    _gather(formula, found)
+    return frozenset(found)
+
+
+def _gather(formula: Formula, found: set[Formula]) -> None:
+    kind = type(formula)
+    if kind is Atom:
+        found.add(formula)
+    elif kind is And or kind is Or:
+        for part in formula[1]:
+            _gather(part, found)
+    elif kind is Not or kind is Implies or kind is Iff:
+        for part in formula[1:]:
+            _gather(part, found)
+    elif kind is not Falsum:
+        raise _no_column(formula, ())
+
+
+def _no_column(formula: Formula, atoms: Sequence[Formula]) -> FormulaError:
+    return FormulaError(
+        f"a truth table has no column for {format_formula(formula)}",
+        expected="a propositional formula" + (f" over {', '.join(map(format_formula, atoms))}" if atoms else ""),
+    )
 
 
 def column(formula: Formula, atoms: Sequence[Atom]) -> int:

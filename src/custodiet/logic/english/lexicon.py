@@ -43,7 +43,8 @@ def article(phrase: str) -> str:
 _IRREGULAR = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "wolf": "wolves", "knife": "knives",
     "leaf": "leaves", "mouse": "mice", "goose": "geese", "tooth": "teeth", "foot": "feet", "loaf": "loaves",
-    "shelf": "shelves", "thief": "thieves", "calf": "calves", "ox": "oxen",
+    "shelf": "shelves", "thief": "thieves", "potato": "potatoes", "tomato": "tomatoes", "volcano": "volcanoes", "torpedo": "torpedoes",
+    "hero": "heroes", "echo": "echoes", "calf": "calves", "ox": "oxen",
 }  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from custodiet.errors import FormulaError
 from custodiet.logic.english.canonical import canonical_variable
-from custodiet.logic.english.templates import MAX_OPERANDS, number_word
+from custodiet.logic.english.templates import MAX_LEVELS, MAX_OPERANDS, number_word
 
-__all__ = ["Lexeme", "Lexer"]
+__all__ = ["Lexeme", "Lexer", "is_grammar", "words_of"]
 
 GRAMMAR = (
     "it is not the case that", "it is false that", "it holds that", "it is true that", "if", ", then", "only if",
@@ -52,7 +52,7 @@ def _grammar() -> dict[str, tuple[str, str]]:
         table[f"all {word} of these hold :"] = table[f"each of these {word} holds :"] = (f"all {count}", "")
         table[f"at least one of these {word} holds :"] = (f"one of {count}", "")
         table[f"one or more of these {word} hold :"] = (f"one of {count}", "")
-    for level in range(60):
+    for level in range(MAX_LEVELS + 1):
         name = canonical_variable(level).upper()
         table[name] = (name, "")
     return table
@@ -69,6 +69,16 @@ def _lengths(phrases: Iterable[str]) -> dict[str, tuple[int, ...]]:
 
 _TABLE = _grammar()
 _LENGTHS = _lengths(_TABLE)
+
+
+def words_of(text: str) -> list[str]:
+    """The words and punctuation marks of a text."""
+    return _WORD.findall(text)
+
+
+def is_grammar(phrase: str) -> bool:
+    """Whether a phrase is one of the grammar's own."""
+    return phrase in _TABLE
 
 
 class Lexer:
@@ -128,21 +138,26 @@ class Lexer:
 
     def _unknown(self, sentence: str, words: list[str], at: int, position: int) -> FormulaError:
         rest = " ".join(words[at : at + 5])
+        starts = (at, at - 1) if at else (at,)  # the word before may belong to it: "is kund"
         known = [*self._table, *GRAMMAR]
         sizes = {phrase.count(" ") + 1 for phrase in known}
         near: list[tuple[float, str]] = []
         for size in sizes:
-            text = " ".join(words[at : at + size])
             fits = [one for one in known if one.count(" ") + 1 == size]
-            for one in difflib.get_close_matches(text, fits, n=1, cutoff=0.5):
-                near.append((difflib.SequenceMatcher(None, text, one).ratio(), one))
+            for text in (" ".join(words[start : start + size]) for start in starts[:size]):
+                for one in difflib.get_close_matches(text, fits, n=1, cutoff=0.5):
+                    near.append((difflib.SequenceMatcher(None, text, one).ratio(), one))
         hint = f"Nearest known words: {max(near)[1]!r}." if near else "Use the words of the problem."
         return self.error(sentence, position, "words of the controlled English or of this vocabulary", repr(rest), hint)
 
     @staticmethod
     def error(sentence: str, position: int, expected: str, got: str, hint: str | None = None) -> FormulaError:
-        """The error for a sentence, at a character."""
+        """The error for a sentence, at a character; of a long sentence the surroundings are shown."""
+        shown = sentence.strip()
+        if len(shown) > 240:
+            start = max(0, position - 120)
+            shown = f"{'...' if start else ''}{sentence[start : position + 120].strip()}..."
         return FormulaError(
-            f"cannot read the sentence {sentence.strip()!r} at character {position + 1}",
+            f"cannot read the sentence {shown!r} at character {position + 1}",
             expected=expected, got=got, hint=hint,
         )  # fmt: skip

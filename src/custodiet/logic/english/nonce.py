@@ -31,7 +31,7 @@ _ENDINGS = {
 # Stems that are, or begin, real words with these endings, or that nobody wants to read; the middle that replaces theirs.
 _AVOIDED = {
     "fung": "zz", "rump": "zz", "gramp": "zz", "nimb": "zz", "ind": "zz", "hind": "zz", "talm": "zz", "turn": "zz",
-    "turd": "ff", "ang": "ff", "ov": "ff", "kunt": "zz", "wank": "zz", "naz": "ff",
+    "turd": "ff", "ang": "ff", "ov": "ff", "av": "zz", "kunt": "zz", "wank": "zz", "naz": "ff",
 }  # fmt: skip
 _STEP = 7919  # neighbors in number should not be neighbors in sound; prime and coprime to the number of combinations
 

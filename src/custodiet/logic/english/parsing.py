@@ -40,10 +40,11 @@ from custodiet.logic.english.parsing_parts import (
     is_variable_text,
 )
 from custodiet.logic.english.predication import IFF
+from custodiet.logic.english.templates import MAX_LEVELS
 
 __all__ = ["ParseFailure", "Parser", "Tree"]
 
-_MAX_DEPTH = 150
+_MAX_DEPTH = MAX_LEVELS + 10
 
 
 class Parser(PartParser):
@@ -206,7 +207,7 @@ class Parser(PartParser):
         else:
             self.check_plain(self.at)
         if kind in ("and", "or", ","):
-            tree = self.junction(first, commas=True)
+            tree = self.junction(first, "the end of the sentence")
             if tree[0] == "or" and len(tree[1]) == 2:
                 self.next_is(", or both")
             return tree
@@ -240,19 +241,21 @@ class Parser(PartParser):
                 self.check_closed(self.at)
             else:
                 self.check_plain(self.at)
-            return self.junction(first, commas=commas)
+            return self.junction(first, '", then"')
         return first
 
-    def junction(self, first: Tree, *, commas: bool) -> Tree:
-        """Closed clauses without brackets: "A and B", "A, B, and C"."""
+    def junction(self, first: Tree, end: str) -> Tree:
+        """Closed clauses without brackets: "A and B", "A, B, and C"; `end` is what could follow the first one."""
         kind = self.kinds[self.at]
         if kind in ("and", "or"):
             self.take()
             return (kind, (first, self.closed_clause()))
-        parts = [first]
-        while commas and self.next_is(","):
+        start, parts = self.at, [first]
+        while self.next_is(","):
             parts.append(self.closed_clause())
-        last = self.expect(", and", ", or")
+        if self.kinds[self.at] not in (", and", ", or"):
+            raise ParseFailure(start, f'{end}, or a list that ends with ", and" or ", or"')
+        last = self.take()
         return (self.kinds[last][2:], (*parts, self.closed_clause()))
 
     # --- clauses

@@ -61,7 +61,7 @@ def read_all(sentences: Iterable[str], vocabulary: Vocabulary) -> list[Formula]:
 
 def _parsed(sentence: str, kinds: tuple[str, ...], lexemes: list[Lexeme]) -> Tree:
     if len(kinds) > _MAX_LEXEMES:
-        raise Lexer.error(sentence[:80], 0, f"at most {_MAX_LEXEMES} phrases", str(len(kinds)))
+        raise Lexer.error(sentence, 0, f"at most {_MAX_LEXEMES} phrases", str(len(kinds)))
     try:
         tree = Parser(kinds).parse()
     except ParseFailure as failure:

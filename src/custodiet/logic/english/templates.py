@@ -37,10 +37,11 @@ from custodiet.logic.english.quantified import (
     some_clauses,
 )
 
-__all__ = ["MAX_FORMS", "MAX_OPERANDS", "Shape", "Template", "number_word", "templates_of"]
+__all__ = ["MAX_FORMS", "MAX_LEVELS", "MAX_OPERANDS", "Shape", "Template", "number_word", "templates_of"]
 
 MAX_FORMS = 24  # sentences per shape
 MAX_OPERANDS = 999
+MAX_LEVELS = 140  # connectives and quantifiers below each other
 
 _WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -58,13 +59,31 @@ def number_word(count: int) -> str:
 
 
 def templates_of(shape: Shape) -> tuple[Template, ...]:
-    """The sentences of a shape, at most `MAX_FORMS`, the most natural ones first."""
+    """The sentences of a shape, at most `MAX_FORMS`, the most natural ones first.
+
+    Raises:
+        FormulaError: more levels or operands than a sentence can have.
+    """
+    if _levels(shape) > MAX_LEVELS:
+        raise FormulaError("a formula too deep to be said", expected=f"at most {MAX_LEVELS} levels", got=_levels(shape))
     made = []
     for text in _thin(sentences(shape), MAX_FORMS):
         slots = tuple((int(symbol), int(form)) for symbol, form in re.findall(r"<(\d+)\.(\d+)>", text))
         text = re.sub(r"<\d+\.\d+>", "%s", text) + "."
         made.append(Template(text[0].upper() + text[1:], slots))
     return tuple(made)
+
+
+def _levels(shape: Shape) -> int:
+    """How many connectives and quantifiers stand below each other."""
+    deepest, stack = 0, [(shape, 0)]
+    while stack:
+        (tag, *rest), level = stack.pop()
+        deepest = max(deepest, level)
+        if tag not in ("atom", "equal", "falsum"):
+            below = rest[0] if tag in ("and", "or") else rest[2:] if tag in ("forall", "exists") else rest
+            stack.extend((one, level + 1) for one in below)
+    return deepest
 
 
 def _thin(texts: list[str], most: int) -> list[str]:
@@ -112,7 +131,7 @@ def clauses(shape: Shape) -> list[str]:
     tag = shape[0]
     texts = closed(shape)
     if tag == "not":
-        return texts + _denied(shape[1])
+        return texts or _denied(shape[1])
     if tag in ("and", "or"):
         return _joined(shape)
     if tag == "implies":

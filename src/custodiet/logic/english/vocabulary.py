@@ -13,7 +13,7 @@ from typing import Any
 from custodiet.errors import InputError, UsageError
 from custodiet.logic.english import words
 from custodiet.logic.english.lexicon import Entry, entry_of, plural
-from custodiet.logic.english.lexing import GRAMMAR, Lexer
+from custodiet.logic.english.lexing import Lexer, is_grammar, words_of
 from custodiet.logic.english.nonce import NUM_SHORT, nonce_word
 from custodiet.logic.english.signature import Signature
 
@@ -125,7 +125,7 @@ class Vocabulary:
             for phrase, kind in entry.lexemes():
                 if kind != "t" and owner.setdefault(phrase, symbol) != symbol:
                     raise InputError(f"{phrase!r} stands for two symbols", got=f"{owner[phrase]} and {symbol}")
-                if phrase in GRAMMAR or not phrase.strip() or phrase != " ".join(phrase.split()):
+                if is_grammar(phrase) or phrase != " ".join(words_of(phrase)) or set(phrase) & set(",;:."):
                     raise InputError(
                         f"{phrase!r} cannot stand for {symbol}", expected="words that the grammar has no use for"
                     )
@@ -211,20 +211,18 @@ class _Source:
         if self.kind == "nonce":
             subject, predicate = f"the {self.invented('noun')}", self.invented("adjective")
             return Entry("proposition", *2 * ((f"{subject} is {predicate}", f"{subject} is not {predicate}"),))
-        elif self.kind == "neutral":
-            if self.draw_kind("states", len(words.STATES)):
-                subject, predicate = self.pick("states", words.STATES)
-            else:
-                return self.doing()
-        else:
+        if self.kind == "counterfactual":
             half = len(words.ABSURDITIES) // 2  # two for each subject
             subject, predicate = words.ABSURDITIES[2 * self.draw("absurdities", half) + self.choose(2)]
+        elif (self.choose(2) or self.is_over("states")) and not self.is_over("who"):
+            return self.doing()
+        else:
+            subject, predicate = self.pick("states", words.STATES)
         return entry_of("proposition", f"{subject} is {predicate}", f"{subject} is not {predicate}")
 
-    def draw_kind(self, name: str, size: int) -> bool:
-        """Whether the first of two decks is used: by chance, while it lasts."""
-        deck = self.decks.get(name)
-        return self.choose(2) == 0 and (deck is None or deck.left > 0)
+    def is_over(self, name: str) -> bool:
+        """Whether nothing is left to be drawn."""
+        return name in self.decks and not self.decks[name].left
 
     def doing(self) -> Entry:
         profession = self.pick("who", words.PROFESSIONS)
@@ -290,7 +288,8 @@ def draw_vocabulary(kind: str, signature: Signature, choose: Callable[[int], int
         choose: number of options -> index; all that is random comes from it, in an order that the signature decides.
 
     Raises:
-        UsageError: an unknown kind, or more symbols than the kind has words (nonce never lacks any).
+        UsageError: an unknown kind, or more symbols than the kind has words (200 propositions in neutral ones, 78 in
+            counterfactual ones, about 45 predicates of two arguments; nonce vocabularies never lack any).
     """
     if kind not in KINDS:
         raise UsageError("no such vocabulary", expected=", ".join(KINDS), got=repr(kind))

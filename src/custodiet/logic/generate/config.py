@@ -8,7 +8,17 @@ from typing import Any
 from custodiet.errors import UsageError
 from custodiet.logic.generate.chains import GOAL_FORMS, min_premises
 
-__all__ = ["DISTRACTOR_KINDS", "LANGUAGES", "LOGICS", "MATRIX", "VOCABULARIES", "GenerateConfig", "least_premises"]
+__all__ = [
+    "ANSWER_POSITIONS",
+    "DISTRACTOR_KINDS",
+    "LANGUAGES",
+    "LOGICS",
+    "MATRIX",
+    "SPLIT_SCHEMES",
+    "VOCABULARIES",
+    "GenerateConfig",
+    "least_premises",
+]
 
 LOGICS = ("propositional", "syllogistic", "monadic", "relational", "datalog")
 LANGUAGES = ("logic", "english", "both")
@@ -22,10 +32,14 @@ _PROVED = (
     "missing-premise",
     "consistency",
 )
+_LOGICINFERENCE = ("logicinference", *[f"logicinference-{one}" for one in ("1", "2a", "2b", "3a", "3b")])
+SPLIT_SCHEMES = ("ood", "iid", "length", "depth")
+ANSWER_POSITIONS = ("end", "beginning")
 MATRIX: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PROVED, LOGICS),
     "consistency": LOGICS[:-1],  # no program of Datalog contradicts itself
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
+    **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
 }
 """task -> the logics in which it exists"""
 _MAX_DEPTH, _MAX_PREMISES = 12, 64
@@ -48,6 +62,11 @@ class GenerateConfig:
         language: `logic`, `english`, or `both`: each problem in one of the two, by chance.
         goal_forms: names of `chains.GOAL_FORMS`; syllogistic goals and those of Datalog have their own.
         existential_import: whether every kind of a syllogistic problem has a member without being said to.
+        split_scheme: `ood`: disjoint by the shapes of premises. For the LogicInference tasks also `iid` (by item, as that
+            data set has it: renamed copies of a problem in several splits), `length` (training has at most four premises)
+            and `depth` (training has chains of at most two steps, testing needs more, proved; the rest is validation).
+        answer_position: of the LogicInference tasks: `end` or `beginning`. These tasks take from `depth` the steps of
+            their chains and from `premises` the upper bound; they have no distractors.
 
     Raises:
         UsageError: a value that does not exist, a task that does not exist in a logic, or a depth that does not fit.
@@ -65,6 +84,8 @@ class GenerateConfig:
     language: str = "english"
     goal_forms: tuple[str, ...] = GOAL_FORMS
     existential_import: bool = False
+    split_scheme: str = "ood"
+    answer_position: str = "end"
 
     def __post_init__(self) -> None:
         if self.num < 1:
@@ -75,6 +96,14 @@ class GenerateConfig:
         _known("--vocabulary", (self.vocabulary,), VOCABULARIES)
         _known("--language", (self.language,), LANGUAGES)
         _known("--goal-forms", self.goal_forms, GOAL_FORMS)
+        _known("--split", (self.split_scheme,), SPLIT_SCHEMES)
+        _known("--answer", (self.answer_position,), ANSWER_POSITIONS)
+        if self.split_scheme != "ood" and not set(self.tasks) <= set(_LOGICINFERENCE):
+            raise UsageError(
+                f"--split {self.split_scheme} is for LogicInference tasks only",
+                expected=", ".join(_LOGICINFERENCE),
+                got=", ".join(self.tasks),
+            )
         for task in self.tasks:
             for logic in self.logics:
                 if logic not in MATRIX[task]:

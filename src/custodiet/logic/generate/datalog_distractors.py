@@ -101,7 +101,7 @@ def near_miss(draws: Draws, premise: Formula, arities: dict[str, int], constants
             return Atom(rule.head.predicate, tuple(args))
         return Atom(draws.pick(alike), rule.head.args) if alike else None
     num_positives = len(rule.positives)
-    turned = draws.random() < 0.35 and 0 < place and num_positives > 1
+    turned = draws.random() < 0.35 and place > 0 and num_positives > 1
     if not turned:
         if not alike:
             return None

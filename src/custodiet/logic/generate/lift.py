@@ -28,7 +28,7 @@ from custodiet.logic.formulas import (
     is_literal,
 )
 from custodiet.logic.generate.draws import Draws
-from custodiet.logic.generate.problem import Problem, Version
+from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.steps import Line
 
 __all__ = ["Lift", "lift_problem"]

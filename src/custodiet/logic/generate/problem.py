@@ -11,7 +11,7 @@ from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
 from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
 from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
-from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, constants_of, is_literal
+from custodiet.logic.formulas import Atom, Equal, Formula, atoms_of, complement, constants_of, is_literal, subformulas
 from custodiet.logic.fragments import Signature
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
@@ -89,6 +89,11 @@ class Problem:
     sibling: Problem | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
+
+    @property
+    def has_equality(self) -> bool:
+        """Whether a premise speaks of equality."""
+        return any(isinstance(one, Equal) for premise in self.premises for one in subformulas(premise))
 
     def premises_of(self, version: int) -> list[Formula]:
         """The premises with the switch of a version."""

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from custodiet.errors import CustodietError
-from custodiet.logic.english.prompts import note
 from custodiet.logic.formulas import Formula
 from custodiet.logic.generate.config import GenerateConfig
 from custodiet.logic.generate.draws import Draws
+from custodiet.logic.generate.inference.rows import PREFIX, inference_rows
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cases_of, outline_of
 from custodiet.logic.generate.problem import Problem
+from custodiet.logic.generate.row_text import COUNTED, SPLITS, RowText, split_of
 from custodiet.logic.generate.source import draw_problem
 from custodiet.logic.generate.tasks import TASKS, Row
-from custodiet.logic.generate.wording import choose_wording, notes_for
+from custodiet.logic.generate.wording import choose_wording
 from custodiet.logic.notation import format_formula
 from custodiet.logic.proofs import Step, step_to_json
 from custodiet.logic.semantics import Model
 
 __all__ = ["COUNTED", "SPLITS", "RowText", "problem_rows", "split_of"]
 
-SPLITS = (("train", 0.8), ("validation", 0.1), ("test", 0.1))
-COUNTED = ("label", "task", "logic", "language", "split")
-"""What data sets are counted by."""
 _MAX_ATTEMPTS = 50
-
-
-class RowText(NamedTuple):
-    """A row as JSON text, and its values of `COUNTED`."""
-
-    text: str
-    values: tuple[str, ...]
-
-
-def split_of(outline: str) -> str:
-    """The split of everything with this outline: twins stay together, and no skeleton is in two splits."""
-    at = int(outline, 16) / 2.0**64
-    for name, share in SPLITS:
-        at -= share
-        if at < 0.0:
-            return name
-    return SPLITS[-1][0]
 
 
 def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
@@ -57,15 +38,15 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     start = number % (len(config.tasks) * len(config.logics))
     task = config.tasks[start % len(config.tasks)]
     logic = config.logics[start // len(config.tasks)]
+    if task.startswith(PREFIX):
+        turn = number // (len(config.tasks) * len(config.logics))
+        return inference_rows(config, number, start, turn, task, logic)
     for attempt in range(_MAX_ATTEMPTS):
         draws = Draws(config.seed, "logic", number, attempt)
         problem = draw_problem(config, draws, logic)
         wording = choose_wording(config, draws, problem)
         made = TASKS[task](draws, cases_of(draws, problem), wording)
         if made is not None:
-            told = " ".join([note(one, draws.below) for one in notes_for(config, problem)])
-            if told:
-                made = [{**row, "prompt": f"{told}\n\n{row['prompt']}"} for row in made]
             return _rows(config, number, task, problem, wording, made)
     raise CustodietError(f"no {logic} problem suits the task {task} in {_MAX_ATTEMPTS} tries")
 

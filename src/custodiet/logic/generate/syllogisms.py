@@ -157,7 +157,7 @@ def _attempt(
         ["syllogism"] * depth,
         counts,
         frozenset([one.formula() for one in stated]),
-        {kind: ("",) for kind in kinds},
+        dict.fromkeys(kinds, ("",)),
         {"c": ""},
         opposite=opposite.formula(),
         implicit=tuple([Statement("X", kind, "").formula() for kind in sorted(kinds)] if existential_import else []),

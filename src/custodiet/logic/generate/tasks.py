@@ -13,6 +13,7 @@ from typing import Any
 
 from custodiet.errors import FormulaError
 from custodiet.logic.engines.decide import certify
+from custodiet.logic.english.prompts import NOTES
 from custodiet.logic.formulas import Atom, Formula, Iff, Implies, atoms_of, complement, is_literal
 from custodiet.logic.generate.datalog_distractors import near_miss
 from custodiet.logic.generate.draws import Draws
@@ -33,6 +34,7 @@ _STEP_LOGICS = {"syllogistic": "monadic", "datalog": "relational"}
 """logic -> the one that the lines of its proofs belong to"""
 _CLOSED_WORLD = ("datalog",)
 """logics in which nothing is unknown"""
+_WITHOUT_OR = ("syllogistic", "datalog")
 
 
 def _label(case: Case, premises: Sequence[Formula], goal: Formula) -> str:
@@ -55,6 +57,23 @@ def _listed(premises: Sequence[Formula], wording: Wording) -> str:
     return "\n".join([f"{place}. {say(one)}" for place, one in enumerate(premises, start=1)])
 
 
+def _read_so(case: Case, wording: Wording) -> str:
+    """What a reader must be told to have the same logic in mind."""
+    logic = case.problem.logic
+    if wording.language == "logic":
+        told = ["~ is not, & is and, | is or (maybe both), -> is if ... then, <-> is if and only if."]
+    else:
+        told = [NOTES["inclusive or"][2]] if logic not in _WITHOUT_OR else []
+        told.append(NOTES["only the premises"][0])
+    if logic == "syllogistic":
+        told.append(NOTES["existential import" if case.problem.implicit else "no existential import"][0])
+    elif logic in _CLOSED_WORLD:
+        told.append(NOTES["closed world"][0])
+    elif case.problem.constants and (wording.language != "logic" or case.problem.has_equality):
+        told.append(NOTES["names may coincide"][0])
+    return " ".join(told)
+
+
 def _entailment(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
     rows = []
     for case in _six(draws, cases):
@@ -67,7 +86,8 @@ def _entailment(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
             "Answer with one word: entailed, contradicted or unknown."
         )
         prompt = (
-            f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n{question}"
+            f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
+            f"{_read_so(case, wording)} {question}"
         )
         choices = [ENTAILED, CONTRADICTED] if closed else list(LABELS)
         rows.append({"prompt": prompt, "answer": case.label, "choices": choices, "case": case})
@@ -93,7 +113,8 @@ def _premise_selection(draws: Draws, cases: list[Case], wording: Wording) -> lis
             "order, separated by commas, or with `none` if the premises do neither."
         )
         prompt = (
-            f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n{question}"
+            f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
+            f"{_read_so(case, wording)} {question}"
         )
         answer = ", ".join([str(place + 1) for place in case.support]) or "none"
         rows.append({"prompt": prompt, "answer": answer, "choices": None, "case": case})
@@ -119,6 +140,7 @@ def _proof_completion(draws: Draws, cases: list[Case], wording: Wording) -> list
         for hidden in sorted(draws.sample(open_lines, 3)):
             prompt = (
                 f"Premises:\n{_listed(case.premises, wording)}\n\nProof:\n{_proof_text(case.proof, wording, hidden)}\n\n"
+                f"{_read_so(case, wording)} "
                 f"What does line {hidden} say? Answer with the sentence alone."
             )
             answer = wording.sentence(case.proof[hidden - 1].formula)
@@ -141,6 +163,7 @@ def _bad_step(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | 
         for proof in shown:
             prompt = (
                 f"Premises:\n{_listed(case.premises, wording)}\n\nProof:\n{_proof_text(proof, wording)}\n\n"
+                f"{_read_so(case, wording)} "
                 "Which line does not follow from the lines that it cites? Answer with the number of the first such line, "
                 "or with `none`."
             )
@@ -224,6 +247,7 @@ def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[
             )
             prompt = (
                 f"Premises:\n{_listed(left, wording)}\n\nConclusion: {wording.sentence(wanted)}\n\n"
+                f"{_read_so(case, wording)} "
                 f"The conclusion does not follow. Which of these, added to the premises, makes it follow?\n{listed}\n\n"
                 f"Answer with one letter."
             )
@@ -280,7 +304,8 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
         if numbers is not None and not _is_minimal_clash(case, [shown[one - 1] for one in numbers]):
             return None
         prompt = (
-            f"Statements:\n{_listed(shown, wording)}\n\nCan all of these be true together? Answer `consistent`, or give "
+            f"Statements:\n{_listed(shown, wording)}\n\n{_read_so(case, wording)} "
+            "Can all of these be true together? Answer `consistent`, or give "
             "the numbers of a smallest set of statements that cannot: none of them can be left out. Separate them by commas."
         )
         answer = "consistent" if numbers is None else ", ".join(map(str, numbers))
@@ -309,6 +334,7 @@ def _counter_model(draws: Draws, cases: list[Case], wording: Wording) -> list[Ro
             raise AssertionError("an engine gave a model that is none")
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
+            f"{_read_so(case, wording)} "
             "Describe a situation in which every premise is true and the conclusion is false, by listing the atomic "
             "statements that are true in it (all others are false), or answer `none` if there is none."
         )

@@ -14,7 +14,7 @@ from custodiet.logic.generate.items import Wording
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.notation import format_formula
 
-__all__ = ["NotationWording", "choose_wording", "notes_for"]
+__all__ = ["NotationWording", "choose_wording"]
 
 
 class NotationWording:
@@ -71,10 +71,3 @@ def choose_wording(config: GenerateConfig, draws: Draws, problem: Problem) -> Wo
         return NotationWording()
     signature = Signature.make(problem.predicates, problem.constants)
     return EnglishWording(draws, draw_vocabulary(config.vocabulary, signature, draws.below))
-
-
-def notes_for(config: GenerateConfig, problem: Problem) -> list[str]:
-    """What the prompt must say of the logic (keys of `prompts.NOTES`), as readers would otherwise differ."""
-    if problem.logic == "syllogistic":
-        return ["existential import" if config.existential_import else "no existential import"]
-    return ["closed world"] if problem.logic == "datalog" else []

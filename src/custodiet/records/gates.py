@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeVar
 
 from custodiet.base.gates import Gate, judge_gate, resolve_path
-from custodiet.errors import UsageError
-from custodiet.records.audit import AuditRecord, GateOutcome
-from custodiet.records.base import Measurement
+from custodiet.errors import GateError, UsageError
+from custodiet.records.base import Measurement, Part, Record
 
-__all__ = ["judge_gates"]
+__all__ = ["GateOutcome", "judge_gates", "raise_for_gates"]
+
+R = TypeVar("R", bound=Record)
 
 
-def judge_gates(record: AuditRecord, gates: Sequence[Gate]) -> AuditRecord:
-    """The record with the outcome of every gate.
+class GateOutcome(Part):
+    """One ``--fail-if`` gate."""
+
+    expression: str
+    path: str
+    operator: Literal[">", ">=", "<", "<="]
+    threshold: float
+    measured: Measurement
+    outcome: Literal["pass", "fail", "inconclusive"]
+    reason: str
+
+
+def judge_gates(record: R, gates: Sequence[Gate]) -> R:
+    """The record with the outcome of every gate, in its field `gates`.
 
     Raises:
         UsageError: a path leads nowhere, or to something that is not a measurement.
@@ -43,3 +57,18 @@ def judge_gates(record: AuditRecord, gates: Sequence[Gate]) -> AuditRecord:
             )
         )
     return record.model_copy(update={"gates": outcomes})
+
+
+def raise_for_gates(gates: Sequence[GateOutcome]) -> None:
+    """Leave with the exit code of the gates, once everything is written.
+
+    Raises:
+        GateError: a gate failed (exit code 3), or none failed and one could not be decided (exit code 4).
+    """
+    failed = [gate for gate in gates if gate.outcome == "fail"]
+    open_ = [gate for gate in gates if gate.outcome == "inconclusive"]
+    if failed:
+        raise GateError("; ".join(f"gate failed: {gate.expression} ({gate.reason})" for gate in failed))
+    if open_:
+        lines = "; ".join(f"gate inconclusive: {gate.expression} ({gate.reason})" for gate in open_)
+        raise GateError(lines, inconclusive=True)

@@ -1,0 +1,70 @@
+"""custodiet's own items, and anything with formulas in its notation: `premises`, `goal`, `label`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from custodiet.errors import FormulaError
+from custodiet.logic.foreign.claims import Claim, Format, Unreadable
+from custodiet.logic.formulas import Atom, Equal, Exists, ForAll, Formula, subformulas
+from custodiet.logic.notation import parse_formula
+from custodiet.logic.tables import Row
+
+__all__ = ["OWN"]
+
+_LABELS = ("entailed", "contradicted", "unknown")
+_LOGICS = ("propositional", "syllogistic", "monadic", "relational", "datalog")
+
+
+def _formula_text(value: Any) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("formula")
+    return value if isinstance(value, str) else None
+
+
+def _fits(row: Row) -> bool:
+    premises = row.get("premises")
+    if not isinstance(premises, list) or not premises or _formula_text(row.get("goal")) is None:
+        return False
+    texts = [_formula_text(one) for one in premises]
+    return all(one is not None for one in texts) and isinstance(row.get("label"), str)
+
+
+def _read(place: str, row: Row) -> Iterator[Claim | Unreadable]:
+    place = f"{place}, {row['id']}" if row.get("id") else place
+    task = row.get("task", "entailment")
+    if task != "entailment":
+        yield Unreadable(place, f"task {task}: its answer is no label")
+        return
+    if not _fits(row) or row["label"] not in _LABELS:
+        yield Unreadable(place, "no premises, goal and label (entailed, contradicted, unknown)")
+        return
+    try:
+        premises = tuple(parse_formula(str(_formula_text(one))) for one in row["premises"])
+        goal = parse_formula(str(_formula_text(row["goal"])))
+    except FormulaError:
+        yield Unreadable(place, "a formula that cannot be read")
+        return
+    logic = row.get("logic")
+    if logic not in _LOGICS:
+        logic = guess_logic((*premises, goal))
+    kind = f"{task}, {logic}"
+    text = str(row.get("prompt", ""))
+    yield Claim(place=place, kind=kind, says=row["label"], premises=premises, goal=goal, logic=logic, text=text)
+
+
+def guess_logic(formulas: tuple[Formula, ...]) -> str:
+    """The smallest logic that has the formulas' signs: propositional, monadic or relational; never datalog."""
+    parts = [part for one in formulas for part in subformulas(one)]
+    if any(isinstance(one, Equal) or (isinstance(one, Atom) and len(one.args) > 1) for one in parts):
+        return "relational"
+    quantifiers = [one for one in parts if isinstance(one, ForAll | Exists)]
+    if any(one.sort for one in quantifiers):
+        return "relational"
+    if any(isinstance(inner, ForAll | Exists) for one in quantifiers for inner in list(subformulas(one))[1:]):
+        return "relational"
+    return "monadic" if quantifiers or any(isinstance(one, Atom) and one.args for one in parts) else "propositional"
+
+
+OWN = Format("custodiet", _fits, _read)
