@@ -87,11 +87,12 @@ class Case:
         """Bounds on the rounds of one-premise inference; None where no premises settle the goal."""
         if not self.support:
             return None
+        more = self.problem.versions[self.version].num_renamings
         exact = self.problem.versions[self.version].depth
         if exact is not None:
-            return {"at_least": exact, "at_most": exact}
+            return {"at_least": exact, "at_most": exact + more}
         cases = self.problem.step_kinds.count("dilemma")
-        return {"at_least": 1, "at_most": self.problem.num_steps + cases + (self.problem.goal_form != "literal")}
+        return {"at_least": 1, "at_most": self.problem.num_steps + cases + more + (self.problem.goal_form != "literal")}
 
     def skeleton(self) -> str:
         """The fingerprint of the premises and the goal (see `canonical`)."""
@@ -148,7 +149,7 @@ def _cases_of(problem: Problem) -> list[Case]:
 def _colorings(problem: Problem) -> Callable[[int, Formula], Coloring]:
     """(version, goal) -> its coloring. Where versions differ by a literal, and goals by a negation, one serves them all."""
     compound = problem.opposite is not None or not all(is_literal(one.switch) for one in problem.versions)
-    facts = problem.logic == "datalog"  # most constants are in facts alone
+    facts = problem.logic == "datalog" or problem.has_equality  # constants that are in facts alone
     made: dict[tuple[int, Formula] | None, Coloring] = {}
 
     def coloring(version: int, goal: Formula) -> Coloring:

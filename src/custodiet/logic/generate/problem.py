@@ -20,7 +20,7 @@ from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model, evaluate, label_of
 
-__all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
+__all__ = ["Problem", "Version", "certify_problem", "draw_propositional", "signature_of_problem"]
 
 _LETTERS = "abcdefghijklmnopqrst"  # u to z are variables
 _MAX_ATTEMPTS = 200
@@ -38,6 +38,7 @@ class Version:
         models: for `unknown` one where the goal is true and one where it is false.
         depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
         opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
+        num_renamings: lines of the proof that put one name for another; each may take a round more.
     """
 
     switch: Formula
@@ -47,6 +48,7 @@ class Version:
     models: tuple[Model, Model] | None
     depth: int | None
     opposite_lines: list[Line] | None = None
+    num_renamings: int = 0
 
 
 @dataclass(slots=True)
@@ -388,10 +390,7 @@ def certify_problem(problem: Problem) -> bool:
     """
     common = [*problem.implicit, *problem.premises[: problem.switch_at], *problem.premises[problem.switch_at + 1 :]]
     switches = [version.switch for version in problem.versions]
-    stated = {name for one in (*common, *switches, problem.goal) for name in constants_of(one)}
-    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
-    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
-    signature = Signature(problem.predicates, constants, sorts)
+    signature = signature_of_problem(problem)
     with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
         decisions = _decisions(ground, len(common), problem.goal)
     labels = [one.label for one in decisions]
@@ -408,6 +407,15 @@ def certify_problem(problem: Problem) -> bool:
         _check_models(decision, [*common, version.switch], problem.goal)
     problem.engines = (decisions[0].engines[0], engine)
     return True
+
+
+def signature_of_problem(problem: Problem) -> Signature:
+    """The names of the problem's formulas, with their sorts."""
+    formulas = (*problem.implicit, *problem.premises, *[one.switch for one in problem.versions], problem.goal)
+    stated = {name for one in formulas for name in constants_of(one)}
+    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
+    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
+    return Signature(problem.predicates, constants, sorts)
 
 
 def _labels_by_tableau(

@@ -7,7 +7,8 @@ from custodiet.logic.generate.chains import min_premises
 from custodiet.logic.generate.config import GenerateConfig, least_premises
 from custodiet.logic.generate.datalog import draw_datalog
 from custodiet.logic.generate.draws import Draws
-from custodiet.logic.generate.lift import lift_problem
+from custodiet.logic.generate.equality import say_equal
+from custodiet.logic.generate.lift import lift_problem, sorts_can_be_told
 from custodiet.logic.generate.problem import Problem, certify_problem, draw_propositional
 from custodiet.logic.generate.syllogisms import draw_syllogistic
 
@@ -36,11 +37,14 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
     least = max(config.premises[0], min_premises(depth, form))
     roomy = min(config.premises[1], 2 * depth + 2 + (form != "literal"))  # room for chains to both answers
     num_premises = draws.between(max(least, roomy), config.premises[1])
+    num_equalities = 0
+    if logic == "relational" and num_premises >= min_premises(depth, form) + 2:
+        num_equalities = draws.pick((0, 0, 1, 2))  # two names for one individual, and two that are not
     for _ in range(_MAX_ATTEMPTS):
         problem = draw_propositional(
             draws,
             depth=depth,
-            num_premises=num_premises,
+            num_premises=num_premises - num_equalities,
             goal_form=form,
             distractors=config.distractors,
             contrary=min(config.contrary, num_premises),
@@ -54,7 +58,9 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
             num_places = draws.between(2, 3)
             sorts = tuple(draws.pick(_SORTS) for _ in range(num_places)) if draws.chance(0.5) else ("",) * num_places
         lifted = lift_problem(draws, problem, logic, sorts=sorts)
-        if lifted is not None and certify_problem(lifted):
+        if lifted is not None and num_equalities:
+            lifted = say_equal(draws, lifted, len(sorts), num_equalities - 1)
+        if lifted is not None and sorts_can_be_told(lifted) and certify_problem(lifted):
             return lifted
     raise CustodietError(f"no {logic} problem of depth {depth} was found in {_MAX_ATTEMPTS} tries")
 

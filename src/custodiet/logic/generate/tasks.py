@@ -106,8 +106,8 @@ def _premise_selection(draws: Draws, cases: list[Case], wording: Wording) -> lis
     rows = []
     for case in _six(draws, cases):
         question = (
-            "Which premises does it take to derive the conclusion, or what it denies? Answer with their numbers in "
-            "ascending order, separated by commas, or with `none` if there is nothing to derive it from."
+            "Which premises does the derivation of the conclusion, or of what it denies, use? Answer with their numbers in "
+            "ascending order, separated by commas, or with `none` if neither can be derived."
             if case.problem.logic in _CLOSED_WORLD
             else "Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
             "order, separated by commas, or with `none` if the premises do neither."
