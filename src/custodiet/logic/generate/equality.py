@@ -24,7 +24,6 @@ from custodiet.logic.formulas import (
     atoms_of,
     constants_of,
     instantiate,
-    is_literal,
     subformulas,
 )
 from custodiet.logic.generate.draws import Draws
@@ -115,9 +114,7 @@ def _unequal(draws: Draws, problem: Problem, num: int) -> list[Formula] | None:
     return made
 
 
-def _renamed(
-    draws: Draws, problem: Problem, subject: str, of_goal: bool, unequal: Sequence[Formula]
-) -> Problem | None:
+def _renamed(draws: Draws, problem: Problem, subject: str, of_goal: bool, unequal: Sequence[Formula]) -> Problem | None:
     """The problem with the goal, or the switch, said of a new name of a subject, and maybe other facts with it."""
     free = [one for one in _NAMES if one not in problem.constants]
     if not free:

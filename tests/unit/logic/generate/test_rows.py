@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
+from custodiet.logic.checking import check_items
 from custodiet.logic.engines.clingo_engine import decide_by_clingo
 from custodiet.logic.engines.z3_engine import decide_by_z3
 from custodiet.logic.english.canonical import canonical_form
 from custodiet.logic.english.reading import read
 from custodiet.logic.english.vocabulary import Vocabulary
+from custodiet.logic.foreign.claims import Claim
+from custodiet.logic.foreign.own import OWN
 from custodiet.logic.generate.config import LOGICS, MATRIX, GenerateConfig
 from custodiet.logic.generate.items import LABELS
 from custodiet.logic.generate.rows import problem_rows, split_of
 from custodiet.logic.generate.stream import generate_rows
 from custodiet.logic.kernel import check_proof
+from custodiet.logic.label_audit import judge_claim
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import step_from_json
 
@@ -71,6 +75,17 @@ def test_proofs_are_accepted_and_end_at_the_goal_or_its_negation(rows: list[Row]
         verdict = check_proof(steps, premises, parse_formula(row["goal"]["formula"]), logic=row["logic"])
         assert verdict.valid and verdict.well_named and verdict.conclusion == row["label"]
         assert [one["premise"] for one in row["proof"] if one["rule"] == "premise"] == row["support"]
+
+
+@pytest.mark.parametrize("logic", LOGICS)
+def test_every_gold_answer_passes_the_judge_and_every_label_the_audit(logic: str) -> None:
+    options = {"existential_import": True} if logic == "syllogistic" else {}
+    rows = rows_of(24, logics=(logic,), language="both", **options)
+    lines = [json.dumps(row) for row in rows]
+    for found in check_items(lines, gold=True):
+        assert found.judgement.chain == "valid" and found.judgement.label_right and not found.judgement.num_misnamed
+    claims = [claim for row in rows for claim in OWN.read("row", row)]
+    assert [judge_claim(one)[0] for one in claims if isinstance(one, Claim)] == ["right"] * 24
 
 
 def test_each_group_has_each_label_equally_often_and_twins_differ_in_one_sentence(rows: list[Row]) -> None:

@@ -184,7 +184,7 @@ def test_individuals_accept_what_leaves_them_possible(
 
 def possible(said: list[Statement], kinds: set[str], denied: set[str]) -> bool:
     names = sorted({*kinds_of(said), *kinds, *denied})
-    return satisfiable([tuple(one) for one in said] or [("A", "A", "A")]) and any(
+    return satisfiable([(one.form, one.subject, one.predicate) for one in said] or [("A", "A", "A")]) and any(
         all(has[one] for one in kinds)
         and not any(has[one] for one in denied)
         and all(not has[s] or has[p] is (form == "A") for form, s, p in said if form in "AE")
