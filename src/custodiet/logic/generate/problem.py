@@ -95,7 +95,9 @@ class Problem:
     @property
     def has_equality(self) -> bool:
         """Whether a premise speaks of equality."""
-        return any(isinstance(one, Equal) for premise in self.premises for one in subformulas(premise))
+        return self.logic == "relational" and any(
+            isinstance(one, Equal) for premise in self.premises for one in subformulas(premise)
+        )
 
     def premises_of(self, version: int) -> list[Formula]:
         """The premises with the switch of a version."""
