@@ -394,7 +394,7 @@ class _Lines:
             return True, itself
         readings = list(self.readings(step.formula, step.cites))
         if readings:
-            return True, min(readings, key=len)
+            return True, min(readings, key=lambda rests: len(rests & self.assumed))
         negated = isinstance(step.formula, Not) and isinstance(step.formula.body, Atom)
         closed = self.proof.logic == "datalog" and not step.cites and negated
         if closed and step.formula.body not in self.oracle.model(self.proof.premises):

@@ -416,8 +416,8 @@ def program(rng: random.Random) -> Proof:
 # ------------------------------------------------------------------------------------------------------------------ all
 
 
-def random_proof(rng: random.Random, language: str) -> Proof:
-    """One proof in a language, three to about fifteen lines."""
+def random_proof(rng: random.Random, language: str, unnamed: float = 0.1) -> Proof:
+    """One proof in a language, three to about fifteen lines, of which that share names no rule."""
     if language == "datalog":
         return program(rng)
     m = Maker(rng, language)
@@ -435,7 +435,7 @@ def random_proof(rng: random.Random, language: str) -> Proof:
         if made != at and rng.random() < 0.3:
             made = m.add(And(m.said(at), m.said(made)), "conjunction", at, made)
         at = made
-    steps = [replace(one, rule=None) if one.rule not in ("premise", "assumption") and rng.random() < 0.1 else one
+    steps = [replace(one, rule=None) if one.rule not in ("premise", "assumption") and rng.random() < unnamed else one
              for one in m.lines]  # fmt: skip
     goal = steps[-1].formula
     if rng.random() < 0.2 and goal != FALSUM:

@@ -1,47 +1,51 @@
-"""`custodiet logic generate` and `tasks` as they are typed."""
+"""`custodiet logic generate` for LogicInference's types and for knights and knaves, as a user calls it."""
+
+from __future__ import annotations
 
 import json
-from collections import Counter
+import subprocess
+import sys
+from pathlib import Path
 
-import pytest
-
-from custodiet.cli.main import main
-
-
-def run(argv, capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["logic", *map(str, argv)])
-    return left.value.code, *capsys.readouterr()
+import polars as pl
 
 
-def generate(path, capsys, *options):
-    code, out, err = run(["generate", "--num", 30, "--out", path, "--json", "--quiet", *options], capsys)
-    assert code == 0, err
-    return json.loads(out), [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def test_every_logic_by_its_name(tmp_path, capsys):
-    told, rows = generate(
-        tmp_path / "all.jsonl", capsys, "--logic", "propositional,syllogistic,monadic,relational,datalog"
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "custodiet", "logic", *args], capture_output=True, text=True, check=False
     )
-    assert told["counts"]["logic"] == dict(Counter(row["logic"] for row in rows)) and len(told["counts"]["logic"]) == 5
-    assert all("implicit_premises" not in row for row in rows)
 
 
-def test_existential_import_is_a_flag_for_syllogisms(tmp_path, capsys):
-    told, rows = generate(tmp_path / "import.jsonl", capsys, "--logic", "syllogistic", "--existential-import")
-    assert told["config"]["existential_import"] is True
-    assert all(row["implicit_premises"] for row in rows)
-    argv = ["generate", "--num", 6, "--out", tmp_path / "no.jsonl", "--logic", "datalog", "--existential-import"]
-    code, _, err = run(argv, capsys)
-    assert code == 2
-    assert "--existential-import is about syllogistic problems" in err
+def test_compat_writes_the_five_types(tmp_path: Path) -> None:
+    out = tmp_path / "li.jsonl"
+    done = run(
+        "generate", "--compat", "logicinference", "--num", "240", "--out", str(out), "--split", "length", "--quiet", "--answer",
+        "beginning",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {row["inference_type"] for row in rows} == {"1", "2a", "2b", "3a", "3b"}
+    assert {row["answer_position"] for row in rows} == {"beginning"}
+    assert all((row["split"] == "train") == (len(row["premises"]) <= 4) for row in rows)
 
 
-def test_what_is_off_the_matrix_is_refused(tmp_path, capsys):
-    code, out, _ = run(["tasks", "--json"], capsys)
-    matrix = json.loads(out)
-    assert code == 0 and "datalog" in matrix["entailment"] and "datalog" not in matrix["consistency"]
-    argv = ["generate", "--num", 6, "--out", tmp_path / "no.jsonl", "--logic", "datalog", "--tasks", "consistency"]
-    code, _, err = run(argv, capsys)
-    assert code == 2 and "task consistency does not exist in datalog logic" in err
+def test_knights_as_a_folder(tmp_path: Path) -> None:
+    out = tmp_path / "knights"
+    done = run(
+        "generate", "--tasks", "knights-knaves,knights-knaves-three-way", "--num", "300", "--out", str(out), "--format", "hf",
+        "--quiet",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    frame = pl.read_parquet(out / "data" / "*.parquet")
+    assert len(frame) == 300
+    assert set(frame["task"]) == {"knights-knaves", "knights-knaves-three-way"}
+    assert "one problem under several names" in (out / "README.md").read_text()
+
+
+def test_contradictory_options_are_usage_errors(tmp_path: Path) -> None:
+    out = str(tmp_path / "x.jsonl")
+    both = run("generate", "--compat", "logicinference", "--tasks", "entailment", "--num", "6", "--out", out)
+    assert both.returncode == 2 and "contradict each other" in both.stderr
+    split = run("generate", "--split", "iid", "--num", "6", "--out", out)
+    assert split.returncode == 2 and "LogicInference tasks only" in split.stderr
+    assert "logicinference-3b" in run("tasks").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -68,7 +69,7 @@ def array_of(data: Any, dtype: Any = None, copy: bool = True) -> Any:
     if type(data) is TracedArray:
         if dtype is not None and np.dtype(dtype) != data.dtype:
             return data.astype(dtype)
-        return data.copy() if copy else data
+        return data.copy("K") if copy else data
     if not _holds_traced(data):
         out = np.array(data, dtype=dtype) if copy else np.asarray(data, dtype=dtype)
         return constant(out)
@@ -161,9 +162,15 @@ def array_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     """A NumPy function that met a traced value."""
     rule = RULES.get(func)
     if rule is not None:
+        if not rule.spread and 0 < len(rule.params) < len(args):
+            fail(f"{rule.name} with {len(args)} arguments by position has no derivative rule", hint="Name its options.")
         return apply(rule, tuple(args), dict(kwargs))
     program = COMPOSITES.get(func)
     if program is not None:
+        try:
+            inspect.signature(program).bind(*args, **kwargs)
+        except TypeError as error:
+            fail(f"np.{func.__name__} called like this has no derivative rule: {error}", hint="Leave the option out.")
         return program(*args, **kwargs)
     if func in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
         return _like(func, *args, **kwargs)

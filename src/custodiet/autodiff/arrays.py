@@ -20,7 +20,7 @@ import numpy as np
 
 from custodiet.autodiff.core import apply, fail, top_of, traced
 from custodiet.autodiff.rules import RULES
-from custodiet.autodiff.rules.core import Rule, primal_of
+from custodiet.autodiff.rules.core import Rule, copied_alike, primal_of
 from custodiet.autodiff.rules.indexing import is_advanced
 
 __all__ = ["TracedArray", "cell_of", "constant", "link_view", "plain", "plain_index"]
@@ -139,7 +139,7 @@ class TracedArray:
     def unshare(self) -> None:
         """Make the buffer ours to write into."""
         if self.shared:
-            self.v = self.v.snapshot() if traced(self.v) else self.v.copy()
+            self.v = self.v.snapshot() if traced(self.v) else copied_alike(self.v)
             self.shared = False
 
     def rebind(self, other: TracedArray) -> None:
@@ -313,7 +313,9 @@ class TracedArray:
 
     def copy(self, order: str = "C") -> TracedArray:
         """An array of its own with the same numbers and derivatives."""
-        return self.snapshot()
+        if order == "C" and primal_of(self).flags.c_contiguous:
+            return self.snapshot()
+        return np.copy(self, order)  # type: ignore[call-overload]
 
     def __copy__(self) -> TracedArray:
         return self.snapshot()
@@ -328,7 +330,9 @@ class TracedArray:
         dtype = np.dtype(dtype)
         if dtype.kind != "f":
             return primal_of(self).astype(calls.whole_dtype(dtype), **kwargs)
-        return self.snapshot() if dtype == self.dtype else apply(RULES[calls.cast], (self, dtype), {})
+        if dtype == self.dtype:
+            return self.copy(kwargs.get("order", "K")) if kwargs.get("copy", True) else self
+        return apply(RULES[calls.cast], (self, dtype), {})
 
     def item(self, *args: Any) -> Any:
         """One element as a Python float that keeps its derivative."""

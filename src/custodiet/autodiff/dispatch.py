@@ -253,7 +253,7 @@ def _call_checked(
     if entered & ~entry.verified or not entry.verified_once:
         plain = value[0] if has_aux else value
         scalar_result(plain, f)
-        if verify_gradient(f, before, places, has_aux, plain, gradients, entry.where(entered & ~entry.verified)):
+        if verify_gradient(f, before, args, places, has_aux, value, gradients, entry.where(entered & ~entry.verified)):
             entry.verified |= entered
             entry.verified_once = True
     return value, gradients

@@ -18,7 +18,7 @@ from custodiet.autodiff.core import fail, traced
 from custodiet.autodiff.forward import ForwardTrace
 from custodiet.autodiff.pytree import Structure, flatten, flatten_differentiable
 from custodiet.autodiff.reach import Reach
-from custodiet.autodiff.rules.core import primal_of
+from custodiet.autodiff.rules.core import copied_alike, primal_of
 from custodiet.autodiff.sweep import pull
 from custodiet.autodiff.tape import ReverseTrace
 from custodiet.errors import DifferentiationError
@@ -151,7 +151,7 @@ def finish_leaf(g: Any, x: Any) -> Any:
 
 def _kept_apart(leaf: Any) -> Any:
     """An array that the tape may refer to: the caller's own may be written, at the end of the call or before `back`."""
-    return leaf.copy() if isinstance(leaf, np.ndarray) and not traced(leaf) else leaf
+    return copied_alike(leaf) if isinstance(leaf, np.ndarray) and not traced(leaf) else leaf
 
 
 def _containers(args: Sequence[Any], given: Sequence[Any]) -> list[tuple[Any, Any, dict[Any, Any]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from custodiet.autodiff.compiler.entry import Trapped, read_program, signature_of
 from custodiet.autodiff.compiler.forward_entry import CompiledTangent, compile_tangent
 from custodiet.autodiff.compiler.frontend import Declined
+from custodiet.autodiff.compiler.verify import copied
 from custodiet.autodiff.compiler.verify_forward import verify_tangent
 from custodiet.autodiff.core import traced
 from custodiet.autodiff.dispatch import Crashed, State, tell_defect
@@ -126,15 +126,16 @@ def _checked(
 ) -> Forward:  # fmt: skip
     checked = entry.verified_once and entry.verified == entry.all_blocks
     unknown = write_back and entry.writes and not checked
-    before = copy.deepcopy(args) if unknown else args
+    before = copied(args) if unknown else args
     values, changes, entered = entry(args, seeds, write_back=write_back, with_values=not entry.only_changes)
     fresh = entered & ~entry.verified
     if fresh or not entry.verified_once:
         if entry.only_changes:
             values, _, _ = entry(before, seeds)
-        verify_tangent(f, entry, before, places, seeds, values, changes, entry.where(fresh))
-        entry.verified |= entered
-        entry.verified_once = True
+        after = args if write_back else None
+        if verify_tangent(f, entry, before, after, places, seeds, values, changes, entry.where(fresh)):
+            entry.verified |= entered
+            entry.verified_once = True
     return Forward(entry, values, changes)
 
 
@@ -148,7 +149,7 @@ def runs_long(f: Callable[..., Any], args: tuple[Any, ...], places: tuple[int, .
         return True
     begun = time.perf_counter()
     try:
-        f(*copy.deepcopy(args))
+        f(*copied(args))
     except Exception:  # the interpreted path raises it again, with its own message
         return False
     return time.perf_counter() - begun > LONG_S

@@ -31,7 +31,7 @@ import numpy as np
 from custodiet.autodiff import stand_ins
 from custodiet.autodiff.arrays import TracedArray
 from custodiet.autodiff.core import fail, traced
-from custodiet.autodiff.rules.core import primal_of
+from custodiet.autodiff.rules.core import copied_alike, primal_of
 
 __all__ = ["Reach"]
 
@@ -232,7 +232,7 @@ class Reach:
         """A constant handle on a plain array; what is written into it is written into the array at the end."""
         found = self.made.get(id(array))
         if found is None:
-            found = TracedArray(array.copy(), 0, None)  # the tape may refer to it when the caller's has changed
+            found = TracedArray(copied_alike(array), 0, None)  # the tape may refer to it when the caller's has changed
             found.shared = True
             self.arrays.append((found, array))
             self._keep(array, found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import math as real_math
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -152,13 +153,29 @@ def _maker(function: Callable[..., Any]) -> Callable[..., Any]:
 def _array(object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **kwargs: Any) -> Any:
     if kwargs and not _deep_traced(object):
         return constant(real_numpy.array(object, dtype=dtype, copy=copy, ndmin=ndmin, **kwargs))
-    out = array_of(object, dtype, copy=bool(copy))
+    out = _laid_out(array_of(object, dtype, copy=bool(copy)), kwargs.get("order"))
     missing = ndmin - real_numpy.ndim(out)
     return real_numpy.reshape(out, (1,) * missing + out.shape) if missing > 0 else out
 
 
-def _asarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    return array_of(a, dtype, copy=False)
+def _laid_out(out: Any, order: str | None) -> Any:
+    """An array in the order that was asked for: a copy where it lies otherwise."""
+    flags = getattr(primal_of(out), "flags", None)
+    if flags is None or order not in ("C", "F") or flags["C_CONTIGUOUS" if order == "C" else "F_CONTIGUOUS"]:
+        return out
+    return out.copy(order)
+
+
+def _asarray(a: Any, dtype: Any = None, order: Any = None, *, copy: Any = None, **kwargs: Any) -> Any:
+    return _laid_out(array_of(a, dtype, copy=copy is True), order)
+
+
+def _ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _laid_out(array_of(a, dtype, copy=False), "C")
+
+
+def _asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _laid_out(array_of(a, dtype, copy=False), "F")
 
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
@@ -224,7 +241,8 @@ def _numpy_names() -> dict[str, Any]:
         array=_array,
         asarray=_asarray,
         asanyarray=_asarray,
-        ascontiguousarray=_asarray,
+        ascontiguousarray=_ascontiguousarray,
+        asfortranarray=_asfortranarray,
         asarray_chkfinite=_asfinite,
         full=_full,
         fromiter=_fromiter,
@@ -244,6 +262,36 @@ def _numpy_names() -> dict[str, Any]:
     linear = {name: _from_list(getattr(real_numpy.linalg, name)) for name in ("norm", "solve", "inv", "det", "slogdet")}
     names["linalg"] = _module(real_numpy.linalg, linear)
     return names
+
+
+def _sum(iterable: Any, /, start: Any = 0) -> Any:
+    """`sum` from Python 3.12 on: floats are added with Neumaier's compensation, which is a constant to the derivative."""
+    if isinstance(start, (str, bytes, bytearray)):
+        return builtins.sum(iterable, start)  # it refuses them
+    total, lost = start, 0.0
+    phase = int if type(start) is int else float if type(primal_of(start)) is float else None
+    for item in iterable:
+        plain = primal_of(item)
+        if phase is float and type(plain) is float:
+            x = primal_of(total)
+            total = total + item
+            t = primal_of(total)
+            lost += (x - t) + plain if abs(x) >= abs(plain) else (plain - t) + x
+        elif phase is float and isinstance(plain, int):
+            total = total + float(plain)
+        elif phase is int:
+            total = total + item
+            if type(plain) not in (int, bool):
+                phase = float if type(primal_of(total)) is float else None
+        else:
+            if lost and real_math.isfinite(lost):
+                total = total + lost
+            total, lost, phase = total + item, 0.0, None
+    return total + lost if lost and real_math.isfinite(lost) else total
+
+
+if sys.version_info >= (3, 12):
+    REPLACED[builtins.sum] = _sum
 
 
 # ---- types that are called as conversions

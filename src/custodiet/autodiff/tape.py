@@ -7,6 +7,7 @@ on. Place 0 is nobody's. `sweep` goes back over it.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,16 @@ __all__ = ["ReverseTrace"]
 _BIG = 4096
 
 
+_STOPPING = threading.Lock()
+
+
 class _Stopped(list[Any]):
     def __init__(self, error: type[BaseException]) -> None:
         super().__init__()
-        self._error = error
+        self.error = error
 
     def append(self, item: Any) -> None:
-        raise self._error
+        raise self.error
 
 
 class _Closed(list[Any]):
@@ -248,13 +252,22 @@ class ReverseTrace(Trace):
         return place
 
     def close(self) -> None:
-        """No more recording: whoever still holds a value of this tape gets a clear error."""
-        entries = self.entries
-        self.entries = _Closed(entries)
+        """No more recording: whoever still holds a value of this tape gets a clear error.
+
+        Raises:
+            BaseException: the tape was stopped, and the program went on as if it had not been told.
+        """
+        with _STOPPING:
+            entries = self.entries
+            if isinstance(entries, _Stopped):
+                raise entries.error
+            self.entries = _Closed(entries)
 
     def stop(self, error: type[BaseException]) -> None:
-        """The next operation that is recorded raises `error`; may be called from another thread."""
-        self.entries = _Stopped(error)
+        """The next operation that is recorded raises `error`; may be called from another thread, also when all is recorded."""
+        with _STOPPING:
+            if not isinstance(self.entries, _Closed):
+                self.entries = _Stopped(error)
 
     def wrap(self, out: Any, place: int) -> Any:
         """A result at a place."""

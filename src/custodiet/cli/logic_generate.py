@@ -19,14 +19,17 @@ def generate(
     *,
     num: int,
     out: Path,
-    tasks: str = "entailment",
-    logic: str = "propositional",
+    tasks: str | None = None,
+    logic: str | None = None,
+    compat: Literal["logicinference"] | None = None,
     depth: str = "1-5",
     premises: str = "8-16",
     distractors: str = _DISTRACTORS,
     vocabulary: Literal["nonce", "neutral", "counterfactual"] = "nonce",
     language: Literal["logic", "english", "both"] = "english",
     existential_import: Annotated[bool, Parameter(negative=())] = False,
+    split: Literal["ood", "iid", "length", "depth"] = "ood",
+    answer: Literal["end", "beginning"] = "end",
     format: Literal["jsonl", "parquet", "hf"] = "jsonl",
     workers: int = 1,
     seed: SeedOption = 0,
@@ -40,8 +43,11 @@ def generate(
     Args:
         num: how many items.
         out: file to write (for --format hf: folder).
-        tasks: names, separated by commas; `custodiet logic tasks` lists them and the logics in which they exist.
-        logic: names of logics, separated by commas.
+        tasks: names, separated by commas; `custodiet logic tasks` lists them and the logics in which they exist. Without:
+            entailment.
+        logic: names of logics, separated by commas. Without: propositional.
+        compat: logicinference: the five types of that data set, in its mix and its forms of answers (as --tasks
+            logicinference --logic monadic).
         depth: steps from the facts to the goal, LOW-HIGH within 1-12, or one number.
         premises: number of premises, LOW-HIGH within 2-64, or one number.
         distractors: kinds of premises that lead nowhere: near-miss, dead-end, same-vocabulary, and contrary:K for K
@@ -49,6 +55,9 @@ def generate(
         vocabulary: words of English: invented, everyday, or everyday against the facts.
         language: the notation of formulas, controlled English, or each problem in one of the two.
         existential_import: in syllogistic problems every kind has a member; the prompt says which of both holds.
+        split: ood: no shape of premises is in two splits. For LogicInference tasks also: iid, by item; length: training
+            has at most four premises; depth: training has chains of at most two steps.
+        answer: where LogicInference tasks have their yes or no.
         format: jsonl, parquet, or a folder in the layout of Hugging Face data sets.
         workers: processes; the bytes do not depend on it.
         seed: seed of every choice; item i depends on the seed and i alone.
@@ -62,11 +71,15 @@ def generate(
     from custodiet.logic.generate.stream import generate_data_set
 
     kinds, contrary = _distractors(distractors)
+    if compat is not None:
+        if tasks is not None:
+            raise UsageError("--compat and --tasks contradict each other", hint="Leave one of them out.")
+        tasks, logic = compat, logic or "monadic"
     config = GenerateConfig(
         num=num,
         seed=seed,
-        tasks=_names(tasks),
-        logics=_names(logic),
+        tasks=_names(tasks or "entailment"),
+        logics=_names(logic or "propositional"),
         depth=_bounds("--depth", depth),
         premises=_bounds("--premises", premises),
         distractors=kinds,
@@ -74,6 +87,8 @@ def generate(
         vocabulary=vocabulary,
         language=language,
         existential_import=existential_import,
+        split_scheme=split,
+        answer_position=answer,
     )
     with ProgressPrinter(quiet=quiet) as progress:
         written = generate_data_set(
@@ -114,9 +129,9 @@ def tasks(*, json: JsonFlag = False) -> None:
     if json:
         print_json({task: list(logics) for task, logics in MATRIX.items()})
         return
-    print(f"{'task':<18}" + "".join(f"{logic:<15}" for logic in LOGICS))
+    print(f"{'task':<26}" + "".join(f"{logic:<15}" for logic in LOGICS))
     for task, logics in MATRIX.items():
-        print(f"{task:<18}" + "".join(f"{'yes' if logic in logics else '-':<15}" for logic in LOGICS))
+        print(f"{task:<26}" + "".join(f"{'yes' if logic in logics else '-':<15}" for logic in LOGICS))
 
 
 def dedup(

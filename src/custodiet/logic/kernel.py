@@ -184,19 +184,22 @@ class _Proof:
         """What a line that is no premise and no assumption rests on; itself too if it is not valid."""
         formula, rule = step.formula, step.rule
         given = [self.formulas[one] for one in lines]
-        below = 0
+        below = cited = 0
         for one in lines:
             below |= self.rests[one]
+            cited |= 1 << one
         if rule in _STRUCTURAL:
             rests = self.by_structure(rule, lines, formula)
         elif rule == "closed world":
             rests = here if not lines and self.is_closed_out(formula) else None
         else:
             rests = below if rule is not None and is_instance_of(rule, given, formula) else None
-        if rests is not None:
+        named = rests is not None
+        if named and not (cited & self.assumed and rests & self.assumed):
             return rests
-        for name in _STRUCTURAL:
-            rests = self.by_structure(name, lines, formula) if rests is None else rests
+        # A name does not make a line less valid: what discharges an assumption by its structure does so.
+        readings = [rests, *(self.by_structure(name, lines, formula) for name in _STRUCTURAL)]
+        rests = min((one for one in readings if one is not None), key=self.num_open, default=None)
         if rests is None and not lines and (self.is_premise(formula) or self.is_closed_out(formula)):
             rests = here
         if rests is None:
@@ -207,7 +210,7 @@ class _Proof:
                 self.report(step.number, "undecided" if valid is None else "not valid", f"the line {why}{by}")
                 return below | here
             rests = below
-        if rule is not None:
+        if rule is not None and not named:
             self.report(step.number, "misnamed", f"the line follows, but not by {rule}")
         return rests
 
@@ -220,11 +223,21 @@ class _Proof:
         return formula[1] not in self.model
 
     def by_structure(self, rule: str, lines: list[int], formula: Formula) -> int | None:
-        """What the line rests on by a rule that looks at what lines rest on; None if it is no instance."""
-        orders = permutations(lines) if len(lines) <= 3 else (lines,)
-        return next(
-            (found for one in orders if (found := _STRUCTURAL[rule](self, *one, end=formula)) is not None), None
-        )
+        """What the line rests on by a rule that looks at what lines rest on; None if it is no instance.
+
+        Lines may be cited in any order; of two ways to read them the one that leaves fewer assumptions open counts.
+        """
+        best = None
+        for order in permutations(lines) if len(lines) <= 3 else (lines,):
+            found = _STRUCTURAL[rule](self, *order, end=formula)
+            if found is not None and (best is None or self.num_open(found) < self.num_open(best)):
+                best = found
+                if not found & self.assumed:
+                    break
+        return best
+
+    def num_open(self, rests: int) -> int:
+        return (rests & self.assumed).bit_count()
 
     def constants(self, rests: int) -> set[str]:
         return {one for line, formula in enumerate(self.formulas) if rests >> line & 1 for one in constants_of(formula)}

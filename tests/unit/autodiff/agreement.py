@@ -1,6 +1,5 @@
 """One call of a function in plain CPython, on the tape and compiled: values, gradients, exceptions and arguments afterwards."""
 
-import copy
 import math
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from custodiet.autodiff import explain, value_and_grad
 from custodiet.autodiff.compiler.entry import CompiledGradient, Trapped
 from custodiet.autodiff.pytree import flatten
-from tests.unit.autodiff.differences import central_differences, float_leaves
+from tests.unit.autodiff.differences import central_differences, copied, float_leaves
 
 VALUE_TOLERANCE, GRADIENT_TOLERANCE = 1e-12, 1e-9
 
@@ -20,17 +19,6 @@ def outcome(call, args):
         return ("value", call(*given)), given
     except Exception as error:  # whatever the program raises is compared
         return ("raised", type(error), str(error)), given
-
-
-def copied(args):
-    """A deep copy that keeps arrays as they are laid out, and read-only ones read-only."""
-    given = tuple(one.copy() if isinstance(one, np.ndarray) else copy.deepcopy(one) for one in args)
-    same = {id(one): place for place, one in reversed(list(enumerate(args)))}
-    given = tuple(given[same[id(one)]] for one in args)  # an argument that is passed twice stays one
-    for old, new in zip(args, given, strict=True):
-        if isinstance(old, np.ndarray) and not old.flags["W"]:
-            new.setflags(write=False)
-    return given
 
 
 def close(mine, theirs, tolerance):

@@ -8,6 +8,30 @@ import numpy as np
 STEP = 6e-6
 
 
+def laid_out_alike(array):
+    """A copy with the strides of the original, cut from a copy of the whole memory that this is a part of."""
+    root = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    if root.base is not None or not (root.flags.c_contiguous or root.flags.f_contiguous):
+        return array.copy(order="K")
+    memory = root.copy(order="K")
+    start = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    flat = memory if memory.flags.c_contiguous else memory.T
+    return np.ndarray(array.shape, array.dtype, flat, start, array.strides)
+
+
+def copied(args):
+    """A deep copy that keeps arrays as they are laid out, and read-only ones read-only."""
+    given = tuple(laid_out_alike(one) if type(one) is np.ndarray else copy.deepcopy(one) for one in args)
+    same = {id(one): place for place, one in reversed(list(enumerate(args)))}
+    given = tuple(given[same[id(one)]] for one in args)  # an argument that is passed twice stays one
+    for old, new in zip(args, given, strict=True):
+        if isinstance(old, np.ndarray) and not old.flags["W"]:
+            new.setflags(write=False)
+    return given
+
+
 def float_leaves(value):
     """Paths to the floats and float arrays inside tuples, lists, dicts and dataclasses, in order; ints and strings are skipped."""
     if isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
@@ -48,10 +72,10 @@ def central_differences(function, inputs, argnum, path=()):
         step = STEP * max(1.0, abs(leaf[index]))
         values = []
         for sign in (1.0, -1.0):
-            moved = leaf.copy()
+            moved = laid_out_alike(leaf)
             moved[index] += sign * step
             argument = set_leaf(inputs[argnum], path, moved if leaf.ndim else float(moved))
-            arguments = copy.deepcopy((*inputs[:argnum], argument, *inputs[argnum + 1 :]))
+            arguments = copied((*inputs[:argnum], argument, *inputs[argnum + 1 :]))
             values.append(np.asarray(function(*arguments), dtype=float))
         columns.append((values[0] - values[1]) / (2.0 * step))
     stacked = np.stack(columns, axis=-1)

@@ -436,3 +436,87 @@ def test_lists_and_dicts_that_are_changed_hold_plain_numbers():
                 assert call(1.5, xs, table)[0] == pytest.approx(6.75)
                 assert xs == [2.25, 2.0, 1.5] and table == {"k": 4.5}
                 assert {type(one) for one in (*xs, *table.values())} == {float}
+
+
+def test_a_bool_as_an_index():
+    """To NumPy it is a mask, which adds an axis; to a list it is 0 or 1. It was an int to the compiler."""
+
+    def of_an_array(x, n):
+        a = np.array([x, x * x, 3.0])
+        return a[n > 1].sum() * a[0]
+
+    def of_a_list(x, n):
+        return [x, x * x][n > 1] * x
+
+    for n in (0, 2):
+        agree(of_an_array, 0.7, n, argnums=(0,), native=None, differences=True, warm=[(0.7, 2)])
+        agree(of_a_list, 0.7, n, argnums=(0,), native=None, differences=True)
+
+
+def finally_after_return(a):
+    try:
+        return a[0] * a[1]
+    finally:
+        a[0] = 5.0
+
+
+def finally_that_returns(a):
+    try:
+        return a[0] * a[0]
+    finally:
+        return a[0] * 3.0  # noqa: B012, SIM107
+
+
+def finally_after_break(a, n=2):
+    total = a[0]
+    for i in range(4):
+        try:
+            if i == n:
+                break
+            total = total * a[1]
+        finally:
+            total = total + a[0]
+            a[0] = a[0] * 1.2
+    return total * a[0]
+
+
+def finally_after_continue(a, n=2):
+    total = a[0]
+    for i in range(4):
+        try:
+            if i == n:
+                continue
+            total = total * a[1]
+        finally:
+            total = total + a[0]
+            a[0] = a[0] * 1.2
+        total = total * 0.9
+    return total * a[0]
+
+
+def finally_after_a_return_on_one_path(a):
+    try:
+        if a[2] > 0.0:
+            return a[0] * a[1]
+        a[1] = a[0] * 2.0
+    finally:
+        a[0] = 5.0 * a[1]
+        a[2] = a[0] + 1.0
+    return a[0] * a[1]
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@pytest.mark.parametrize(
+    "f",
+    [
+        finally_after_return,
+        finally_that_returns,
+        finally_after_break,
+        finally_after_continue,
+        finally_after_a_return_on_one_path,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_finally_runs_however_control_leaves(f):
+    for last in (0.3, -0.3):
+        agree(f, np.array([0.7, 1.3, last]), native=None, differences=True)

@@ -368,3 +368,41 @@ def test_dicts_that_are_changed():
     for c in (0, 1):
         agree(local, 1.5, c, argnums=(0,), native=None, differences=True)
     agree(given, 1.5, {"k": 2.0}, argnums=(0,), native=None)
+
+
+def test_dicts_that_are_changed_in_loops():
+    """Only the first round's item was seen: the loop did not carry what it assigned under a key."""
+
+    def replaced(a, n):
+        d = {"u": a[0], "k": 0}
+        for i in range(n):
+            d["u"] = d["u"] * a[i] + 1.0
+            d["k"] = d["k"] + 2
+        return d["u"] * (1 + d["k"])
+
+    def arrays(a, n):
+        d = {"u": a, "v": a * 2.0}
+        for i in range(n):
+            d["u"][i] = d["v"][i + 1] * a[0]
+            d["v"] = d["v"] + d["u"]
+        return (d["u"] * d["v"]).sum()
+
+    def in_branches(a, n):
+        d = {"u": a[0]}
+        i = 0
+        while i < n:
+            if a[i] > 0.0:
+                d["u"] = d["u"] * 1.1 + a[i]
+            i += 1
+        return d["u"] * d["u"]
+
+    def int_then_float(a, n):
+        d = {"u": 1}
+        for i in range(n):
+            d["u"] = d["u"] * a[i]
+        return d["u"] * a[0]
+
+    a = np.array([0.7, 1.3, -0.4, 2.1])
+    for f in (replaced, arrays, in_branches, int_then_float):
+        for n in (0, 1, 3):
+            agree(f, a, n, argnums=(0,), native=None, differences=True, warm=[(a, 0)])

@@ -47,13 +47,13 @@ def dict_key(x, n):
     return table[n]  # here
 
 
-@declines("a dict that the caller sees is changed: a copy of it may be", {"a": 1.5})
+@declines("a dict that has another name, or that the caller sees, is changed: a copy of it may be", {"a": 1.5})
 def callers_dict(table):
     table["a"] = table["a"] * 2.0  # here
     return table["a"]
 
 
-@declines("a dict with two names is changed: a copy of it may be", 1.5)
+@declines("a dict that has another name, or that the caller sees, is changed: a copy of it may be", 1.5)
 def dict_with_two_names(x):
     table = {"a": x}
     other = table

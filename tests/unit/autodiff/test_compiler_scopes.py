@@ -298,3 +298,60 @@ def test_function_redefined_between_calls(tmp_path, monkeypatch):
     exec(compile(file.read_text(), str(file), "exec"), fresh.__dict__)
     sys.dont_write_bytecode = before
     assert grad(fresh.f, mode="compile")(3.0) == pytest.approx(27.0)
+
+
+def test_default_arguments_are_evaluated_where_the_function_is_defined():
+    """An array in a default was read when the function was called."""
+
+    def f(a):
+        g = lambda k, y=a * 2.0: y[k] * a[k]  # noqa: E731
+
+        def h(k, *, z=a + 1.0):
+            return z[k]
+
+        a[0] = 5.0
+        return g(0) * g(1) * h(0)
+
+    agree(f, np.array([0.7, 1.3]), differences=True)
+
+
+def scaled_twice(x, by=2.0):
+    return x * by
+
+
+def calls_scaled_twice(x):
+    return scaled_twice(x) * 3.0
+
+
+def reads_an_attribute(x):
+    return x * reads_an_attribute.scale
+
+
+reads_an_attribute.scale = 2.0
+
+
+@pytest.mark.parametrize("mode", ["compile", "auto"])
+def test_code_and_defaults_of_a_function_are_read_at_each_call(monkeypatch, mode):
+    """A module that is reloaded in place puts other code and other defaults into the same functions."""
+
+    def other(x, by=2.0):
+        return x * by * 10.0
+
+    for f in (scaled_twice, calls_scaled_twice):
+        times = 3.0 if f is calls_scaled_twice else 1.0
+        call = grad(f, mode=mode)
+        assert [call(1.5) for _ in range(3)] == [2.0 * times] * 3
+        with monkeypatch.context() as patch:
+            patch.setattr(scaled_twice, "__defaults__", (7.0,))
+            assert [call(1.5) for _ in range(3)] == [7.0 * times] * 3
+            patch.setattr(scaled_twice, "__code__", other.__code__)
+            assert [call(1.5) for _ in range(3)] == [70.0 * times] * 3
+        assert [call(1.5) for _ in range(3)] == [2.0 * times] * 3
+
+
+@pytest.mark.parametrize("mode", ["compile", "auto"])
+def test_attributes_of_functions_are_read_at_each_call(monkeypatch, mode):
+    call = grad(reads_an_attribute, mode=mode)
+    assert [call(1.5) for _ in range(3)] == [2.0] * 3
+    monkeypatch.setattr(reads_an_attribute, "scale", 5.0)
+    assert [call(1.5) for _ in range(3)] == [5.0] * 3

@@ -130,6 +130,24 @@ def test_a_broken_rule_is_noticed(key, k, monkeypatch):
         assert any(not check(f, *args, num_directions=2).ok for f, args in mine)
 
 
+TANGENTS = [(key, k) for key, k in BREAKABLE if not RULES[key].name.startswith("math.")]
+"""numbers take one table of partials in both directions"""
+
+
+@pytest.mark.parametrize(("key", "k"), TANGENTS, ids=lambda v: RULES[v].name if callable(v) else str(v))
+def test_a_broken_tangent_is_noticed(key, k, monkeypatch):
+    """The same for forward mode."""
+    rule = RULES[key]
+    mine = [(f, args) for q, f, args in CASES if RULES[q] is rule]
+    jvps = tuple(_scaled(v, 1.01) if j == k and v is not None else v for j, v in enumerate(rule.jvps))
+    broken = dataclasses.replace(rule, jvps=jvps)
+    for other, known in list(RULES.items()):
+        if known is rule:
+            monkeypatch.setitem(RULES, other, broken)
+    with np.errstate(all="ignore"):
+        assert any(not check(f, *args, num_directions=2).ok for f, args in mine)
+
+
 def _math_vjp(rule, k, mine):
     """Does the rule, scaled by 1.01, still agree with differences?"""
     agree = []
@@ -166,6 +184,51 @@ def test_empty_and_zero_dimensional_arrays():
     point = np.array(0.7)
     g = grad(lambda x: np.sin(x) * x + np.sum(x) + np.reshape(x, (1,))[0] + np.prod(x) + np.var(x))(point)
     assert g.shape == () and g == pytest.approx(math.cos(0.7) * 0.7 + math.sin(0.7) + 3)
+
+
+ELEMENTWISE = [
+    one for one in CASES if isinstance(one[0], np.ufunc) and one[0].signature is None and one[0] is not np.ldexp
+]
+"""ldexp's cases hold an array of their own beside the argument"""
+
+
+@pytest.mark.parametrize("one", ELEMENTWISE, ids=_name)
+def test_elementwise_rules_take_empty_and_zero_dimensional_arrays(one):
+    _, f, args = one
+    full = np.broadcast_arrays(*args)
+    place = (0,) * full[0].ndim
+    for shape in ((0,), (0, 3)):
+        value, pull = (
+            vjp(f, *(np.zeros(shape) for _ in args)) if one[0] is not np.ldexp else vjp(lambda x: x, args[0][:0])
+        )
+        assert all(np.shape(g) == np.shape(value) for g in pull(np.zeros(np.shape(value))))
+    if one[0] is np.ldexp:
+        return
+    value, pull = vjp(f, *(np.array(x[place]) for x in full))
+    whole, pull_whole = vjp(f, *(x.copy() for x in full))
+    assert np.shape(value) == () and value == pytest.approx(whole[place], rel=1e-12, nan_ok=True)
+    for g, all_g in zip(pull(np.array(1.0)), pull_whole(np.ones_like(whole)), strict=True):
+        assert np.shape(g) == () and g == pytest.approx(all_g[place], rel=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("one", ELEMENTWISE, ids=_name)
+def test_nan_and_infinity_stay_where_they_are(one, bad):
+    """In one element they change nothing in the others."""
+    _, f, args = one
+    full = [np.array(x, dtype=float) for x in np.broadcast_arrays(*args)]
+    spoiled = [x.copy() for x in full]
+    place = (0,) * full[0].ndim
+    spoiled[0][place] = bad
+    with np.errstate(all="ignore"):
+        value, pull = vjp(f, *full)
+        other, pull_other = vjp(f, *spoiled)
+        slopes, others = pull(np.ones_like(value)), pull_other(np.ones_like(other))
+    keep = np.ones(full[0].shape, bool)
+    keep[place] = False
+    assert np.array_equal(value[keep], other[keep])
+    for g, mine in zip(slopes, others, strict=True):
+        assert np.array_equal(g[keep], mine[keep])
 
 
 @pytest.mark.parametrize("name", ["exp", "sin", "tanh", "sqrt", "log", "absolute"])

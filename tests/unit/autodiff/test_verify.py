@@ -299,6 +299,14 @@ def test_arguments_that_the_program_draws_from_are_copied_for_the_check():
     assert a[0] == 3.0
 
 
+def test_infinities_of_two_signs_and_nan_are_three_things():
+    for value, expected in [(math.inf, -math.inf), (math.nan, math.inf), (-math.inf, math.nan)]:
+        with pytest.raises(DifferentiationError, match="value differs"):
+            verify.compare_values(value, expected, "file.py:3")
+    verify.compare_values(math.nan, math.nan, "file.py:3")
+    verify.compare_values(-math.inf, -math.inf, "file.py:3")
+
+
 HELPERS = """import math
 
 

@@ -90,6 +90,16 @@ GOOD = read_cases("""
 3. ~p [modus ponens: 1, 2]
 4. ~p [reductio: 2, 3]
 
+## what discharges by its structure, whatever its name ## false
+1. false [premise]
+2. ~false [assumption]
+3. false [contradiction: 1, 2]
+
+## a substitution that discharges ## b != a
+1. a != b [premise]
+2. a = b [assumption]
+3. b != a [substitution: 2, 1]
+
 ## case split ## q | p
 1. p | q [premise]
 2. p [assumption]

@@ -67,6 +67,8 @@ def items_to_array(self: Any, value: Tup, line: int) -> Ref:
         raise Declined("an empty list", line=line)
     items = [items_to_array(self, one, line) if isinstance(one, Tup) else one for one in value.items]
     if all(map(plain_number, items)):
+        if all(one.type == "b" for one in items):
+            raise Declined("an array of bools", line=line)
         ints = all(one.type in ("i", "b") for one in items)
         dst = self.new_array("array", [Const(len(items))], "i" if ints else "f", line, blank=True)
         for place, one in enumerate(items):

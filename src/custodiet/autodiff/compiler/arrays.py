@@ -63,10 +63,12 @@ class ArrayExpressions:
     snapshot_sites: frozenset[str]
     product_sites: set[str]
     """what products were taken of: where such an array is written, the program is read again with snapshots"""
-    view_sites: dict[str, int]
-    """what was copied where NumPy would alias, and the line: wrong if it is written"""
+    view_copies: list[tuple[str, str, int]]
+    """a copy, the array of which NumPy would give a view, and the line: wrong if either is written"""
     stores: set[str]
     views: dict[str, str]
+    own_params: set[str]
+    """arrays that the program gets: no two of them share memory where one is written"""
 
     def fresh(self, name: str, kind: Type) -> Ref:
         raise TypeError("a part of a Lowerer")
@@ -133,6 +135,11 @@ class ArrayExpressions:
         self.sites[dst.name] = str(line)
         return dst
 
+    def may_overlap(self, a: Ref, b: Ref) -> bool:
+        """Whether two arrays may share memory: not where both are known, as parameters or by where they were made."""
+        left, right = self.base_name(a.name), self.base_name(b.name)
+        return left == right or not all(one in self.sites or one in self.own_params for one in (left, right))
+
     def site(self, array: Ref) -> str:
         """Where an array came from."""
         base = self.base_name(array.name)
@@ -181,9 +188,9 @@ class ArrayExpressions:
             self.nest(value.dims, lambda at: self._initial(memory, at, self.op("btoi", value.element(at)), line), line)
             ints = self.lazy(memory, line)
             return Mask(ints.dims, "b", lambda at: self.op("ine", ints.element(at), Const(0)), cheap=True)
-        if value.view_of is not None:
-            self.view_sites.setdefault(self.site(value.view_of), self.place(line))
         dst = self.new_array(name, value.dims, value.dtype, line, blank=True)
+        if value.view_of is not None:
+            self.view_copies.append((dst.name, value.view_of.name, self.place(line)))
         self.nest(value.dims, lambda index: self._initial(dst, index, value.element(index), line), line)
         return dst
 

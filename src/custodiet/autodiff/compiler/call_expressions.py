@@ -42,6 +42,8 @@ from custodiet.autodiff.compiler.values import (
     Tup,
     Value,
     describe_value,
+    holds_objects,
+    is_own,
     known,
 )
 
@@ -57,6 +59,8 @@ ALLOCATORS: dict[Any, float | None] = {
     np.ones_like: 1.0,
 }
 ALLOCATORS[np.full] = ALLOCATORS[np.full_like] = None
+STRICT = object()
+"""`zip` that wants equal lengths"""
 LIKE = (np.zeros_like, np.empty_like, np.ones_like, np.full_like)
 FLOAT_DTYPES = (float, np.float64, "float64", "f8", "float", None)
 
@@ -85,7 +89,8 @@ class CallExpressions(Comprehensions):
             if name is builtins.enumerate and node.keywords:
                 raise Declined(f"argument {node.keywords[0].arg}= of `enumerate`", line=node.lineno)
             if name in (builtins.enumerate, builtins.zip, builtins.reversed) and node.args:
-                return (name, *(self._iterable_value(one) for one in node.args))
+                strict = any(self.value(one.value) != Const(False) for one in node.keywords)
+                return (STRICT if strict else name, *(self._iterable_value(one) for one in node.args))
         return self.passed(node)
 
     def rounds(self, value: Value | tuple[Any, ...], line: int) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
@@ -162,6 +167,8 @@ class CallExpressions(Comprehensions):
                 return item(place)
 
             return trips, backwards
+        if kind is STRICT:
+            self._same_lengths(inner, line)
         if all(isinstance(one, list) for one in inner):
             return [Tup(list(items)) for items in zip(*inner, strict=False)]  # type: ignore[arg-type]
         if any(isinstance(one, list) for one in inner):
@@ -170,6 +177,12 @@ class CallExpressions(Comprehensions):
         for one in inner[1:]:
             trips = self.op("imin", trips, one[0])  # type: ignore[arg-type]
         return trips, lambda counter: Tup([one[1](counter) for one in inner])  # type: ignore[operator, misc]
+
+    def _same_lengths(self, inner: list[Any], line: int) -> None:
+        """What ``zip(..., strict=True)`` asks for; CPython says what is wrong."""
+        sizes: list[Operand] = [Const(len(one)) if isinstance(one, list) else one[0] for one in inner]
+        for one in sizes[1:]:
+            self._same(sizes[0], one, line)
 
     def _zipped_with_known(self, inner: list[Any], line: int) -> list[Value]:
         """Items of a tuple beside those of arrays: as many rounds as the tuple has items, which the arrays must have too."""
@@ -288,7 +301,9 @@ class CallExpressions(Comprehensions):
         if not pure or self.read_constant is None:
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         values = [known(self.value(one)) for one in node.args]
-        if node.keywords or any(one is UNKNOWN for one in values):
+        if node.keywords or any(
+            one is UNKNOWN or isinstance(one, str) for one in values
+        ):  # a name may be that of a file
             raise Declined(f"`{name}` is not compiled", line=node.lineno)
         try:
             found = target(*values)
@@ -363,7 +378,11 @@ class CallExpressions(Comprehensions):
             shape = tuple(self.integer(one, line) for one in parts)
         number = ALLOCATORS[target]
         if number is None:
-            fill = self.as_float(self.value(node.args[1]), line)
+            filler = self.value(node.args[1])
+            named = any(self.value(one.value) != Static(None) for one in node.keywords)
+            if target is np.full and isinstance(filler, Ref | Const) and filler.type != "f" and not named:
+                raise Declined("an array of another dtype than float64", line=line)
+            fill = self.as_float(filler, line)
             extra = 2
         else:
             fill, extra = Const(number), 1
@@ -373,6 +392,7 @@ class CallExpressions(Comprehensions):
 
     def _call_function(self, target: types.FunctionType, node: ast.Call) -> Value:
         source = source_of(target)
+        self.note_function(target)
         defaults: dict[str, Value] = {}
         positional = target.__code__.co_varnames[: target.__code__.co_argcount]
         for name, value in zip(reversed(positional), reversed(target.__defaults__ or ()), strict=False):
@@ -393,8 +413,14 @@ class CallExpressions(Comprehensions):
     ) -> Value:
         env = self._bind(body, defaults, node)
         if self._is_running(body):
-            return self.recursive_call(body, source, parent, env, node)
-        return self._read_in_place(body, source, parent, env, node.lineno)
+            found = self.recursive_call(body, source, parent, env, node)
+        else:
+            found = self._read_in_place(body, source, parent, env, node.lineno)
+        if holds_objects(found):  # it may be what was handed over
+            for one in (*node.args, *(given.value for given in node.keywords)):
+                if isinstance(one, ast.Name) and is_own(self.frame.env.get(one.id)):
+                    self.hold(self.frame.env[one.id])
+        return found
 
     def _read_in_place(
         self, body: ast.FunctionDef | ast.Lambda, source: Source, parent: Frame | None, env: dict[str, Value], line: int
@@ -473,7 +499,7 @@ class CallExpressions(Comprehensions):
         self.frame.env.update(zip(names, values, strict=True))
         made = ast.Call(node.func, [ast.copy_location(ast.Name(one, ast.Load()), node) for one in names], [])
         found = self.call(function, ast.copy_location(made, node))
-        self.frame.env = outer
+        self.restore(outer)
         return found
 
 

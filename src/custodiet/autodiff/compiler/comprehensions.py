@@ -6,17 +6,18 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from custodiet.autodiff.compiler.expressions import Expressions
+from custodiet.autodiff.compiler import sums
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Alloc, Arr, Const, Loop, Operand, Ref
-from custodiet.autodiff.compiler.values import Tup, Value
+from custodiet.autodiff.compiler.sums import LOST, Sums, sum_step
+from custodiet.autodiff.compiler.values import Tup, Value, let_go
 
 __all__ = ["Comprehensions"]
 
 MAX_KNOWN_ROUNDS = 32
 
 
-class Comprehensions(Expressions):
+class Comprehensions(Sums):
     """The part of the lowerer that knows comprehensions."""
 
     def iterable(self, node: ast.expr) -> list[Value] | tuple[Operand, Callable[[Ref], Value]]:
@@ -55,8 +56,8 @@ class Comprehensions(Expressions):
                         line=node.lineno,
                     )
                 if all(one.value for one in tests if isinstance(one, Const)):
-                    items.append(self.kept(node.elt))
-            self.frame.env = {**{k: v for k, v in self.frame.env.items() if k in with_names}, **with_names}
+                    items.append(let_go(self.kept(node.elt)))
+            self.restore(with_names)
             return Tup(items, is_list=True)
         trips, item = found
         dst = self.fresh("list", Arr("f", 1, is_list=True))
@@ -67,7 +68,7 @@ class Comprehensions(Expressions):
             self.store(dst, (counter,), self._float_item(self.value(node.elt), node.lineno), node.lineno)
 
         self.counted(trips, body, node.lineno)
-        self.frame.env = with_names
+        self.restore(with_names)
         return dst
 
     @staticmethod
@@ -89,6 +90,14 @@ class Comprehensions(Expressions):
 
     def accumulate(self, node: ast.expr, start: Operand, line: int, kind: ast.operator | None = None) -> Value:
         """`sum` or `math.prod` of a generator, an array or a tuple."""
+        if kind is None and sums.COMPENSATED_SUM and not self.gives_numpy_floats(node):
+            outer = self.frame.env.get(LOST)
+            self.frame.env[LOST] = Const(0.0)
+            found = self._gone_through(node, "$sum", start, sum_step, line, beside=LOST)
+            total = self.with_what_was_lost(found, self.frame.env.pop(LOST), line)
+            if outer is not None:
+                self.frame.env[LOST] = outer
+            return total
         return self._gone_through(
             node,
             "$sum",
@@ -107,9 +116,10 @@ class Comprehensions(Expressions):
         return self._gone_through(node, "$any", Const(every), check, line)
 
     def _gone_through(
-        self, node: ast.expr, name: str, start: Operand, work: Callable[[ast.expr], list[ast.stmt]], line: int
-    ) -> Value:
-        """What a hidden name holds after a loop over the items of a generator, an array or a tuple."""
+        self, node: ast.expr, name: str, start: Operand, work: Callable[[ast.expr], list[ast.stmt]], line: int,
+        beside: str = "",
+    ) -> Value:  # fmt: skip
+        """What a hidden name holds after a loop over the items of a generator, an array or a tuple; `beside` is kept too."""
         loop = ast.For(
             target=ast.Name("$item", ast.Store()), iter=node, orelse=[], body=work(ast.Name("$item", ast.Load()))
         )
@@ -132,8 +142,10 @@ class Comprehensions(Expressions):
         outer = dict(self.frame.env)
         self.frame.env[name] = start
         self.statement(loop)
-        found = self.frame.env[name]
-        self.frame.env = outer
+        found, other = self.frame.env[name], self.frame.env.get(beside)
+        self.restore(outer)
+        if other is not None:
+            self.frame.env[beside] = other
         return found
 
     def statement(self, node: ast.stmt) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.autodiff.compiler.adjoint import Reversed, reverse_program
+from custodiet.autodiff.compiler.aliases import Aliases
 from custodiet.autodiff.compiler.frontend import Declined, Source, free_value, source_of
 from custodiet.autodiff.compiler.ir import Arr, Const, Operand, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS, to_llvm
@@ -134,6 +135,7 @@ class Parameters:
                     Const(1) if one == 1 else lowerer.dim(ref, axis) for axis, one in enumerate(shape)
                 ]
                 lowerer.known_dims[ref.name] = dims
+        lowerer.own_params = {ref.name for ref in self.refs}
 
     def _leaf(self, name: str, kind: Any, wanted: bool, shape: tuple[int, ...] | None = None) -> Ref:
         clean = "".join(char if char.isalnum() else "_" for char in name)
@@ -459,15 +461,23 @@ def _read_checked(
     if len(args) > len(names):
         raise Declined("it is called with too many arguments", line=source.first_line + 1, file=source.file)
     read = _read(source, names, args, argnums, frozenset())
-    written = {read.lowerer.sites.get(name, name) for name in read.lowerer.stores}
-    copied = written & read.lowerer.view_sites.keys()
+    aliases, sites = Aliases(read.program), read.lowerer.sites
+    copied = [
+        place
+        for copy, owner, place in read.lowerer.view_copies
+        if copy in aliases.names and (aliases.is_written(copy) or aliases.is_written(owner))
+    ]
     if copied:
-        first = min(read.lowerer.view_sites[site] for site in copied)
+        first = min(copied)
         file, line = read.program.where(first, source.file, source.first_line)
         raise Declined("a view other than a row or range of an array that is also written", line=line, file=file)
-    snapshots = written & read.lowerer.product_sites
+    snapshots = {
+        sites.get(name, name) for name in aliases.names if aliases.is_written(name)
+    } & read.lowerer.product_sites
     if snapshots:
         read = _read(source, names, args, argnums, frozenset(snapshots))
+        aliases = Aliases(read.program)
+    read.program.stores |= {ref.name for ref in read.program.params if aliases.is_written(ref.name)}
     return source, read.lowerer, read.program, read.free
 
 
@@ -491,6 +501,7 @@ def _read(
         name: parameters.bind(name, value, place in argnums)
         for place, (name, value) in enumerate(zip(names, args, strict=False))
     }
+    lowerer.note_function(source.function)
     _bind_defaults(source.function, names, len(args), arguments, lowerer)  # pyright: ignore[reportArgumentType]
     free: list[tuple[Any, Any, Any]] = []
 

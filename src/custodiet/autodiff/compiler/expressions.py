@@ -15,7 +15,7 @@ from custodiet.autodiff.compiler.array_arguments import items_to_array
 from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.conditions import Conditions
 from custodiet.autodiff.compiler.folding import fold
-from custodiet.autodiff.compiler.frontend import Declined, Source, free_value
+from custodiet.autodiff.compiler.frontend import AttributeOf, Declined, Source, free_value
 from custodiet.autodiff.compiler.ir import (
     Arr,
     Block,
@@ -49,7 +49,9 @@ from custodiet.autodiff.compiler.values import (
     Value,
     describe,
     describe_value,
+    is_own,
     known,
+    let_go,
 )
 
 __all__ = ["LIBRARY", "Expressions"]
@@ -83,7 +85,8 @@ class Expressions(Conditions):
         self.sites: dict[str, str] = {}
         self.snapshot_sites: frozenset[str] = frozenset()
         self.product_sites: set[str] = set()
-        self.view_sites: dict[str, int] = {}
+        self.own_params: set[str] = set()
+        self.view_copies: list[tuple[str, str, int]] = []
         self.new_products: set[str] = set()
         """products that no name stands for yet"""
         self.free_inputs: dict[tuple[int, str], Value] = {}
@@ -214,6 +217,15 @@ class Expressions(Conditions):
         """A name of an enclosing function that is compiled apart; `calls` knows how."""
         raise TypeError("Expressions is half of a Lowerer")
 
+    def note_function(self, function: Any) -> None:
+        """What was read is this function as it is now: `importlib.reload` and its kin put other code into the same function."""
+        if any(isinstance(owner, AttributeOf) and owner.function is function for owner, _, _ in self.statics):
+            return
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            found = getattr(function, name)
+            if found is not None:
+                self.statics.append((AttributeOf(function), name, found))
+
     def static(self, value: Any, line: int) -> Value:
         """A Python object that was found, not computed."""
         if isinstance(value, tuple):
@@ -244,21 +256,39 @@ class Expressions(Conditions):
         return self.read(node.id, node.lineno)
 
     def _tuple(self, node: ast.Tuple) -> Value:
-        return Tup([self.kept(one) for one in node.elts])
+        return Tup([let_go(self.kept(one)) for one in node.elts])
 
     def kept(self, node: ast.expr) -> Value:
-        """An expression's value as something that has a name: arrays are computed."""
+        """An expression's value as something that gets a name: arrays are computed."""
+        return self.hold(self.passed(node))
+
+    def passed(self, node: ast.expr) -> Value:
+        """Likewise, of what is handed on and not kept."""
         value = self.materialize(self.value(node), node.lineno)
         if isinstance(value, Ref):
             self.new_products.discard(value.name)
         return value
 
-    def passed(self, node: ast.expr) -> Value:
-        """Likewise, of what is handed on and not kept."""
-        return self.kept(node)
+    def hold(self, value: Value) -> Value:
+        """A dict or list that has a name and gets another: changing it is for the tape from now on."""
+        frame: Frame | None = self.frame if is_own(value) else None
+        found = value
+        while frame is not None:
+            for name, one in frame.env.items():
+                if one is value:
+                    found = frame.env[name] = let_go(value)
+            frame = frame.parent
+        return found
+
+    def restore(self, env: dict[str, Value]) -> None:
+        """Names as they were before an expression with names of its own; what it let go of stays so."""
+        for name, value in self.frame.env.items():
+            if isinstance(value, Mapping | Tup) and not value.own and is_own(env.get(name)):
+                env[name] = let_go(env[name])
+        self.frame.env = env
 
     def _list(self, node: ast.List) -> Value:
-        return Tup([self.kept(one) for one in node.elts], is_list=True, own=True)
+        return Tup([let_go(self.kept(one)) for one in node.elts], is_list=True, own=True)
 
     def _set(self, node: ast.Set) -> Value:
         items = [self.value(one) for one in node.elts]
@@ -272,7 +302,7 @@ class Expressions(Conditions):
             key = UNKNOWN if key_node is None else known(self.value(key_node))
             if key is UNKNOWN:
                 raise Declined("a dict with `**` or keys that are not known from the source", line=node.lineno)
-            found[key] = self.kept(value)
+            found[key] = let_go(self.kept(value))
         return Mapping(found, own=True)
 
     def _namedexpr(self, node: ast.NamedExpr) -> Value:
@@ -287,14 +317,14 @@ class Expressions(Conditions):
         """A nested function with its defaults, evaluated now."""
         positional = [*node.args.posonlyargs, *node.args.args]
         defaults = {
-            one.arg: self.value(value)
+            one.arg: self.kept(value)
             for one, value in zip(
                 positional[len(positional) - len(node.args.defaults) :], node.args.defaults, strict=True
             )
         }
         for one, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
             if value is not None:
-                defaults[one.arg] = self.value(value)
+                defaults[one.arg] = self.kept(value)
         return Closure(node, self.frame, defaults)
 
     def _unaryop(self, node: ast.UnaryOp) -> Value:
@@ -428,7 +458,7 @@ class Expressions(Conditions):
 
         def run(part: ast.expr) -> Callable[[], None]:
             def assign() -> None:
-                self.frame.env[name] = self.value(part)
+                self.frame.env[name] = self.hold(self.value(part))
 
             return assign
 
@@ -462,7 +492,10 @@ class Expressions(Conditions):
                 raise Declined(f"there is no `{ast.unparse(node)}`", line=node.lineno) from None
             except Exception as error:  # a property's own
                 raise Declined(f"`{ast.unparse(node)}` raises {type(error).__name__}", line=node.lineno) from None
-            self.statics.append((owner.value, node.attr, found))
+            holder = owner.value
+            self.statics.append(
+                (AttributeOf(holder) if isinstance(holder, types.FunctionType) else holder, node.attr, found)
+            )
             return self.static(found, node.lineno)
         raise Declined(f"`.{node.attr}` of {describe_value(owner)}", line=node.lineno)
 

@@ -15,11 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from custodiet.autodiff.compiler.frontend import AttributeOf
 from custodiet.autodiff.compiler.ir import Arr, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS
 
-__all__ = ["make_fast_call"]
+__all__ = ["CONTIGUOUS_ALIGNED", "make_fast_call"]
 
+CONTIGUOUS_ALIGNED = 0x101
+"""flags of an array that native code can read in place"""
 TYPE_NAMES = {"f": "float", "i": "int", "b": "bool"}
 
 
@@ -94,7 +97,7 @@ def _arguments(compiled: Any, args: Sequence[Any]) -> tuple[list[str], list[str]
             continue
         kind = "F8" if ref.type.dtype == "f" else "I8"
         checks.append(f"type({name}) is ndarray and {name}.dtype is {kind} and {name}.ndim == {ref.type.ndim}")
-        checks.append(f"{name}.flags.c_contiguous")
+        checks.append(f"{name}.flags.num & {CONTIGUOUS_ALIGNED} == {CONTIGUOUS_ALIGNED}")
         for axis, size in enumerate(one.shape):
             checks.append(f"{name}.shape[{axis}] {'==' if size == 1 else '!='} 1")
         has = compiled.plan.has_shadow[place]
@@ -108,7 +111,9 @@ def _static_checks(compiled: Any) -> list[str]:
     """What must still mean what it meant; each is true where it does not."""
     found = []
     for place, (function, name, value) in enumerate(compiled.statics):
-        if not isinstance(function, types.FunctionType):
+        if isinstance(function, AttributeOf):
+            found.append(f"owner{place}.{name} is not value{place}")
+        elif not isinstance(function, types.FunctionType):
             found.append(f"getattr(owner{place}, {name!r}, None) is not value{place}")
         elif name in function.__code__.co_freevars:
             found.append(f"cell{place}.cell_contents is not value{place}")
@@ -135,6 +140,9 @@ def _scope(compiled: Any) -> dict[str, Any]:
     }
     for place, (function, name, value) in enumerate(compiled.statics):
         scope[f"value{place}"] = value
+        if isinstance(function, AttributeOf):
+            scope[f"owner{place}"] = function.function
+            continue
         if not isinstance(function, types.FunctionType):
             scope[f"owner{place}"] = function
             continue

@@ -21,6 +21,7 @@ from custodiet.autodiff.compiler.entry import (
     kind_of,
     read_program,
 )
+from custodiet.autodiff.compiler.fast_call import CONTIGUOUS_ALIGNED
 from custodiet.autodiff.compiler.frontend import Declined, Source, free_value
 from custodiet.autodiff.compiler.ir import Arr, Program, Ref
 from custodiet.autodiff.compiler.llvm_ir import BITS
@@ -35,8 +36,6 @@ __all__ = ["CompiledTangent", "compile_tangent"]
 MAX_WIDTH = 32
 """directions a sweep: with more, the registers overflow"""
 ABSENT = object()
-CONTIGUOUS_ALIGNED = 0x101
-"""bits of `flags.num`"""
 
 
 @dataclass(frozen=True)

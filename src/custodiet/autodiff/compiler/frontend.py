@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Declined", "Source", "free_value", "source_of"]
+__all__ = ["AttributeOf", "Declined", "Source", "free_value", "source_of"]
 
 
 class Declined(Exception):
@@ -164,6 +164,13 @@ def _same_lambda(node: ast.Lambda, code: types.CodeType) -> bool:
     return constants == theirs and names == set(code.co_names) | set(code.co_freevars)
 
 
+class AttributeOf:
+    """Stands for a function whose own attributes are meant, such as its code or its defaults, not the names that it reads."""
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self.function = function
+
+
 def free_value(function: Any, name: Any) -> Any:
     """What a free name of a function, or an attribute of another object, means now; without either it is a constant itself.
 
@@ -173,6 +180,8 @@ def free_value(function: Any, name: Any) -> Any:
     """
     if function is None:
         return name
+    if isinstance(function, AttributeOf):
+        return getattr(function.function, name)
     if not isinstance(function, types.FunctionType):
         return getattr(function, name)
     if name in function.__code__.co_freevars and function.__closure__ is not None:

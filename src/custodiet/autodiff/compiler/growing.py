@@ -8,12 +8,13 @@ Only a list that a literal of the same function made may change its length, and 
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Const, Ref, Require, View
 from custodiet.autodiff.compiler.syntax import GROWTH
-from custodiet.autodiff.compiler.values import Closure, Frame, Growing, Mapping, Static, Tup, Value
+from custodiet.autodiff.compiler.values import Closure, Frame, Growing, Mapping, Static, Tup, Value, is_own, let_go
 
 __all__ = ["GrowingLists"]
 
@@ -42,7 +43,29 @@ class GrowingLists(Recursion):
 
     def passed(self, node: ast.expr) -> Value:
         """What a call, a loop or a `return` reads: a growing list is shown as it is now."""
-        return super().kept(node)
+        return super().passed(node)
+
+    def handed_back(self, value: Value) -> Value:
+        """What a function returns: a dict that is only this function's is the caller's own from now on."""
+        outer = self.frame.parent
+        if isinstance(value, Tup) and value.own:  # a nested function may hold it too
+            return let_go(value)
+        shared = outer is not None and is_own(value) and any(one is value for one in outer.env.values())
+        return self.hold(value) if shared else value
+
+    @staticmethod
+    def let_go_in_a_round(
+        before: dict[str, Value], after: dict[str, Value], changed: Collection[str], line: int
+    ) -> dict[str, Value]:
+        """Dicts and lists of before a loop that got another name in it."""
+        found: dict[str, Value] = {}
+        for key, value in before.items():
+            now = after.get(key)
+            if is_own(value) and isinstance(now, Mapping | Tup) and not is_own(now):
+                if key in changed:
+                    raise Declined(f"{key}, which a loop changes, has another name", line=line)
+                found[key] = let_go(value)
+        return found
 
     def grow(self, names: frozenset[str], line: int, *, rounds: bool) -> None:
         """Give lists room before a loop or a branch in which they change their length."""
@@ -90,7 +113,7 @@ class GrowingLists(Recursion):
         line = node.lineno
         if node.keywords or len(node.args) > 1 or (kind == "append" and not node.args):
             raise Declined(f"`.{kind}()` of {len(node.args)} arguments", line=line)
-        argument = self.kept(node.args[0]) if node.args else None
+        argument = let_go(self.kept(node.args[0])) if node.args else None
         value = self.frame.env[name]  # the argument may have changed it
         if isinstance(value, Growing):
             if kind == "pop" and argument is not None and argument != Const(-1):
@@ -157,7 +180,7 @@ class GrowingLists(Recursion):
                 "an element of a list that is not this function's own, or is held elsewhere too", line=target.lineno
             )
         changed = list(items.items)
-        changed[int(at.value)] = self.materialize(value, target.lineno)
+        changed[int(at.value)] = let_go(self.hold(self.materialize(value, target.lineno)))
         self.frame.env[name] = Tup(changed, is_list=True, own=True)
         return True
 

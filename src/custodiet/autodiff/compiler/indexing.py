@@ -304,7 +304,7 @@ class Indexing(ArrayExpressions):
                 else value
             )
             source = self.lazy(whole, line)
-            if isinstance(value, Ref) and self.base_name(value.name) == self.base_name(region.owner.name):
+            if isinstance(value, Ref) and self.may_overlap(value, region.owner):
                 source = self.lazy(self.materialize(Lazy(source.dims, source.dtype, source.element), line), line)
             skip = len(region.dims) - len(source.dims)
             if skip < 0:

@@ -45,8 +45,10 @@ from custodiet.autodiff.compiler.values import (
     Tup,
     Undefined,
     Value,
+    is_own,
     join_type,
     leaves,
+    let_go,
     rebuild,
     same_shape,
 )
@@ -207,8 +209,7 @@ class Lowerer(RareStatements):
 
     def _do_Return(self, node: ast.Return) -> None:
         value: Value = Static(None) if node.value is None else self.passed(node.value)
-        if isinstance(value, Tup) and value.own:  # the caller's own from now on, but a nested function may hold it too
-            value = Tup(value.items, value.is_list)
+        value = self.handed_back(value)
         self.note_return(value)
         self._refuse_int(value, node.lineno)
         self.frame.env[RETURN], self.frame.env[DONE] = value, TRUE
@@ -315,6 +316,8 @@ class Lowerer(RareStatements):
                 return one
         if isinstance(a, Guarded) or isinstance(b, Guarded) or not same_shape(a, b):
             return Undefined(f"{what} is of two kinds here")
+        if is_own(a) != is_own(b):
+            a, b = let_go(a), let_go(b)
         merged: list[Operand] = []
         for left, right in zip(leaves(a, line), leaves(b, line), strict=True):
             if left == right:
@@ -409,6 +412,7 @@ class Lowerer(RareStatements):
         outer = {name: env.get(name) for name in (BREAK, CONTINUE)}
         env[BREAK], env[CONTINUE] = FALSE, FALSE
         assigned, kinds = set(assigned_names(node) | grown_names(node)), statement_kinds(node)
+        assigned |= {name for name in changed_tables(node) if is_own(env.get(name))}
         if not kinds.isdisjoint((ast.Return, ast.Raise)):
             assigned |= {RETURN, DONE}
             if isinstance(env[RETURN], Static):
@@ -507,6 +511,7 @@ class Lowerer(RareStatements):
             if key not in before and not key.startswith("$") and not isinstance(value, Closure)
         }
         after |= {key: value for key, value in after_env.items() if key not in before and isinstance(value, Closure)}
+        after |= self.let_go_in_a_round(before, after_env, headers.keys(), node.lineno)
         for one in carried:  # what could not be carried must not be read afterwards
             if one not in headers and before[one] is not after_env.get(one):
                 if isinstance(before[one], Static | Closure | RangeValue) and before[one] != after_env.get(one):

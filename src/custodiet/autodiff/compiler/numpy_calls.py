@@ -275,7 +275,7 @@ def _triangle_indices(lower: bool) -> Handler:
         line = node.lineno
         parts = [self.integer(self.value(one), line) for one in node.args]
         size, shift = parts[0], parts[1] if len(parts) > 1 else Const(0)
-        if node.keywords or not isinstance(shift, Const):
+        if node.keywords or len(parts) > 2 or not isinstance(shift, Const):
             raise Declined("triangle indices with options", line=line)
 
         def inside(index: Index) -> Operand:
@@ -386,7 +386,8 @@ def _make(self: Any, node: ast.Call) -> Any:
 
 def _as_array(self: Any, node: ast.Call) -> Any:
     value = self.value(node.args[0])
-    return value if is_array(value) and len(node.args) == 1 and not node.keywords else _make(self, node)
+    plain = len(node.args) == 1 and not node.keywords
+    return value if is_array(value) and not value.type.is_list and plain else _make(self, node)
 
 
 def _shape_of(self: Any, values: list[Any], size: Callable[[], Operand], line: int) -> list[Operand]:
@@ -409,7 +410,14 @@ def _reshape(self: Any, node: ast.Call) -> Any:
     return self.reshaped(owner, dims, node.lineno)
 
 
+def _plain_call(node: ast.Call, num: int) -> None:
+    """Refuse options, such as `order=`, of a method that is compiled with `num` positional arguments at most."""
+    if len(node.args) > num or node.keywords:
+        raise Declined(f"`{told(node)}` with options", line=node.lineno)
+
+
 def _reshape_method(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, len(node.args))
     owner = self.materialize(owner, node.lineno)
     values = [self.value(one) for one in node.args]
     dims = _shape_of(self, values, lambda: self._count(self.dims(owner)), node.lineno)
@@ -417,10 +425,15 @@ def _reshape_method(self: Any, owner: Any, node: ast.Call) -> Any:
 
 
 def _ravel(self: Any, node: ast.Call) -> Any:
-    return _flat_method(self, arguments(self, node, ("a",))["a"], node)
+    return _flat(self, arguments(self, node, ("a",))["a"], node)
 
 
 def _flat_method(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, 0)
+    return _flat(self, owner, node)
+
+
+def _flat(self: Any, owner: Any, node: ast.Call) -> Any:
     owner = self.materialize(as_lazy(self, owner, node.lineno) if isinstance(owner, Tup) else owner, node.lineno)
     found = self.reshaped(owner, [self._count(self.dims(owner))], node.lineno)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "flatten":
@@ -438,6 +451,7 @@ def _copy(self: Any, node: ast.Call) -> Any:
 
 
 def _astype(self: Any, owner: Any, node: ast.Call) -> Any:
+    _plain_call(node, 1)
     kind = self.value(node.args[0])
     if not (isinstance(kind, Static) and kind.value in (float, np.float64, "float64")):
         raise Declined("an array of another dtype than float64", line=node.lineno)

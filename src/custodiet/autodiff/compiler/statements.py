@@ -11,12 +11,14 @@ import numpy as np
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.growing import GrowingLists
 from custodiet.autodiff.compiler.ir import Const
+from custodiet.autodiff.compiler.syntax import statement_kinds
 from custodiet.autodiff.compiler.values import (
     UNKNOWN,
     Mapping,
     Static,
     Value,
     known,
+    let_go,
 )
 
 __all__ = ["BREAK", "CONTINUE", "RareStatements"]
@@ -56,6 +58,10 @@ class RareStatements(GrowingLists):
 
     def _do_Try(self, node: ast.Try) -> None:
         """What is tried, as if it went well: an error is a trap, and CPython handles it."""
+        if node.finalbody:
+            leaves = {kind for one in (*node.body, *node.orelse, *node.finalbody) for kind in statement_kinds(one)}
+            if not leaves.isdisjoint((ast.Return, ast.Break, ast.Continue, ast.Raise)):
+                raise Declined("`finally` after a `return`, `break` or `continue`", line=node.lineno)
         self.sequence([*node.body, *node.orelse])
         self.sequence(node.finalbody)
 
@@ -107,10 +113,11 @@ class RareStatements(GrowingLists):
         key = known(self.value(target.slice))
         if key is UNKNOWN:
             raise Declined("a dict is written with a key that is not known from the source", line=target.lineno)
-        if sum(one is table for one in self.frame.env.values()) > 1:
-            raise Declined("a dict with two names is changed: a copy of it may be", line=target.lineno)
         if not table.own:
-            raise Declined("a dict that the caller sees is changed: a copy of it may be", line=target.lineno)
-        items = {**table.items, key: self.materialize(value, target.lineno)}
+            raise Declined(
+                "a dict that has another name, or that the caller sees, is changed: a copy of it may be",
+                line=target.lineno,
+            )
+        items = {**table.items, key: let_go(self.hold(self.materialize(value, target.lineno)))}
         self.frame.env[target.value.id] = Mapping(items, own=True)
         return True

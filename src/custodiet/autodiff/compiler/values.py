@@ -159,6 +159,25 @@ def rebuild(value: Value, new: list[Operand]) -> Value:
     return value
 
 
+def let_go(value: Value) -> Value:
+    """A dict or list as one that others may see."""
+    if isinstance(value, Mapping) and value.own:
+        return Mapping(value.items, value.attributes)
+    return Tup(value.items, value.is_list) if isinstance(value, Tup) and value.own else value
+
+
+def is_own(value: Value | None) -> bool:
+    """Whether a value is a dict or list that nobody else sees."""
+    return isinstance(value, Mapping | Tup) and value.own
+
+
+def holds_objects(value: Value) -> bool:
+    """Whether a dict or a list is in it, or a function, which may have kept one."""
+    if isinstance(value, Tup) and not value.is_list:
+        return any(map(holds_objects, value.items))
+    return isinstance(value, Mapping | Tup | Closure | Guarded)
+
+
 def same_shape(a: Value, b: Value) -> bool:
     """Whether two values have one structure, leaf types aside."""
     if isinstance(a, Ref | Const) and isinstance(b, Ref | Const):

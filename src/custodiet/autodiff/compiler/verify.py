@@ -19,7 +19,7 @@ from custodiet.autodiff.rules.core import primal_of
 from custodiet.base.rng import numpy_rng
 from custodiet.errors import DifferentiationError
 
-__all__ = ["close", "compare_values", "copied", "verify_gradient"]
+__all__ = ["HINT", "close", "compare_arguments", "compare_values", "copied", "verify_gradient"]
 
 TAPE_LIMIT_S = 0.02
 """a program that takes CPython longer is not recorded: a tape of it would take a hundred times as long"""
@@ -27,22 +27,25 @@ VALUE_TOLERANCE = 1e-9
 GRADIENT_TOLERANCE = 1e-7
 DIFFERENCE_TOLERANCE = 1e-4
 STEP = 1e-6
+HINT = 'Use mode="trace", and report the program.'
 
 
 def verify_gradient(
     f: Callable[..., Any],
     args: Sequence[Any],
+    after: Sequence[Any],
     argnums: Sequence[int],
     has_aux: bool,
-    value: float,
+    value: Any,
     gradients: Sequence[Any],
     where: str,
 ) -> bool:
-    """Compare a compiled value and gradient with what CPython and the tape say.
+    """Compare a compiled value and gradient, and what was written, with what CPython and the tape say.
 
     Args:
         f: the function.
         args: arguments as they were before the compiled call.
+        after: arguments as it left them.
         argnums: which were differentiated.
         has_aux: f returns (value, anything).
         value: what the compiled code returned.
@@ -55,10 +58,15 @@ def verify_gradient(
     Raises:
         DifferentiationError: they differ.
     """
+    given = copied(args)
     begun = time.perf_counter()
-    expected = _value(f(*copied(args)), has_aux)
+    result = f(*given)
     elapsed_s = time.perf_counter() - begun
-    compare_values(value, expected, where)
+    expected = _value(result, has_aux)
+    compare_values(_value(value, has_aux), expected, where)
+    if has_aux and not _same_content(value[1], result[1]):
+        raise DifferentiationError(f"the second result of the compiled function is not CPython's at {where}", hint=HINT)
+    compare_arguments(after, given, where)
     if not math.isfinite(expected):
         return False
     found = [leaf for one in gradients for leaf in flatten(one)[0]]
@@ -73,7 +81,7 @@ def verify_gradient(
                 f"the compiled derivative differs from the tape's at {where}",
                 expected=np.asarray(other).ravel()[:4].tolist(),
                 got=np.asarray(mine).ravel()[:4].tolist(),
-                hint='Use mode="trace", and report the program.',
+                hint=HINT,
             )
     return True
 
@@ -95,21 +103,45 @@ def compare_values(value: float, expected: float, where: str) -> None:
     if not close(value, expected, VALUE_TOLERANCE):
         raise DifferentiationError(
             f"the compiled value differs from CPython's at {where}", expected=expected, got=value,
-            hint='Use mode="trace", and report the program.',
+            hint=HINT,
         )  # fmt: skip
 
 
+def compare_arguments(after: Sequence[Any], expected: Sequence[Any], where: str) -> None:
+    """Raise where a compiled call left an argument other than CPython does."""
+    if not all(map(_same_content, after, expected)):
+        raise DifferentiationError(
+            f"the compiled function leaves an argument other than CPython does at {where}", hint=HINT
+        )
+
+
+def _same_content(mine: Any, other: Any) -> bool:
+    """Whether the numbers in two arguments agree; what holds no numbers is not looked at."""
+    if isinstance(mine, np.ndarray) and mine.dtype.kind in "biuf":
+        return close(mine, other, VALUE_TOLERANCE)
+    if isinstance(mine, tuple | list):
+        return len(mine) == len(other) and all(map(_same_content, mine, other))
+    if isinstance(mine, dict):
+        return mine.keys() == other.keys() and all(_same_content(one, other[key]) for key, one in mine.items())
+    if isinstance(mine, float):
+        return close(mine, other, VALUE_TOLERANCE)
+    return not isinstance(mine, int) or mine == other
+
+
 def _value(result: Any, has_aux: bool) -> float:
-    return float(result[0] if has_aux else result)
+    value = result[0] if has_aux else result
+    return float(value) if np.ndim(value) == 0 else math.nan
 
 
 def close(mine: Any, other: Any, tolerance: float) -> bool:
-    """Whether two numbers or arrays agree, relative to the largest finite entry, and are infinite or NaN at the same places."""
+    """Whether two numbers or arrays agree, relative to the largest finite entry, and are the same infinity or NaN at the same places."""
     a, b = np.asarray(mine, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if a.shape != b.shape:
         return False
     finite = np.isfinite(b)
-    if not (np.isfinite(a) == finite).all():
+    if not finite.all() and not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return False
+    if not np.isfinite(a[finite]).all():
         return False
     scale = max(float(np.abs(b[finite]).max(initial=0.0)), 1e-30)
     return bool((np.abs(a[finite] - b[finite]) <= tolerance * scale + 1e-12).all())

@@ -4,7 +4,6 @@ central differences where the program is long. When and why: see `verify`.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,10 +15,13 @@ from custodiet.autodiff.compiler.forward_entry import CompiledTangent
 from custodiet.autodiff.compiler.verify import (
     DIFFERENCE_TOLERANCE,
     GRADIENT_TOLERANCE,
+    HINT,
     STEP,
     TAPE_LIMIT_S,
     VALUE_TOLERANCE,
     close,
+    compare_arguments,
+    copied,
 )
 from custodiet.autodiff.engine import forward_call
 from custodiet.autodiff.pytree import flatten
@@ -32,42 +34,52 @@ Function = Callable[..., Any]
 
 
 def verify_tangent(
-    f: Function, entry: CompiledTangent, args: Sequence[Any], places: Sequence[int], seeds: NDArray[np.float64] | None,
-    values: Sequence[Any], changes: Sequence[NDArray[np.float64]], where: str,
-) -> None:  # fmt: skip
-    """Compare compiled results and derivatives with CPython's.
+    f: Function, entry: CompiledTangent, args: Sequence[Any], after: Sequence[Any] | None, places: Sequence[int],
+    seeds: NDArray[np.float64] | None, values: Sequence[Any], changes: Sequence[NDArray[np.float64]], where: str,
+) -> bool:  # fmt: skip
+    """Compare compiled results and derivatives, and what was written, with CPython's.
 
     Args:
         f: the function.
         entry: what was compiled; it learns how CPython nests the results.
         args: arguments as they were before the compiled call.
+        after: arguments as it left them, None where it was to leave them alone.
         places: which were differentiated.
         seeds: directions, as the compiled call got them.
         values: leaves of the result.
         changes: their derivatives.
         where: file and line of what was entered for the first time, for the error.
 
+    Returns:
+        Whether there was anything to compare: where a result is NaN or infinite, what it depends on was not.
+
     Raises:
         DifferentiationError: they differ.
         Declined: the result is an object that the compiler does not build.
     """
+    given = copied(args)
     begun = time.perf_counter()
-    expected = f(*copy.deepcopy(tuple(args)))
+    expected = f(*given)
     elapsed_s = time.perf_counter() - begun
     entry.learn(expected)
-    _compare(flatten(entry.build(values))[0], flatten(expected)[0], VALUE_TOLERANCE, "value", where)
+    theirs = flatten(expected)[0]
+    _compare(flatten(entry.build(values))[0], theirs, VALUE_TOLERANCE, "value", where)
+    if after is not None:
+        compare_arguments(after, given, where)
+    finite = all(bool(np.isfinite(one).all()) for one in theirs)
     if not all(change.shape[-1] for change in changes):
-        return
+        return finite
     weights = numpy_rng(0, "verify").standard_normal(changes[0].shape[-1])
     mine = flatten(entry.build([_plain(change @ weights) for change in changes]))[0]
     direction = weights if seeds is None else seeds @ weights
     if elapsed_s > TAPE_LIMIT_S:
         slopes = _differences(f, args, places, direction)
         if all(close(a, b, DIFFERENCE_TOLERANCE) for a, b in zip(mine, slopes, strict=True)):
-            return
+            return finite
     tangents = _split(args, places, direction)
-    _, _, moved, _, _ = forward_call(f, copy.deepcopy(tuple(args)), {}, tuple(places), tangents)
+    _, _, moved, _, _ = forward_call(f, copied(args), {}, tuple(places), tangents)
     _compare(mine, moved, GRADIENT_TOLERANCE, "derivative", where)
+    return finite
 
 
 def _plain(change: Any) -> Any:
@@ -81,7 +93,7 @@ def _compare(mine: Sequence[Any], theirs: Sequence[Any], tolerance: float, what:
                 f"the compiled {what} differs from CPython's at {where}",
                 expected=np.asarray(other).ravel()[:4].tolist(),
                 got=np.asarray(one).ravel()[:4].tolist(),
-                hint='Use mode="trace", and report the program.',
+                hint=HINT,
             )
 
 
@@ -102,7 +114,7 @@ def _split(args: Sequence[Any], places: Sequence[int], direction: NDArray[np.flo
 def _differences(f: Function, args: Sequence[Any], places: Sequence[int], direction: NDArray[np.float64]) -> list[Any]:
     ends = []
     for sign in (1.0, -1.0):
-        given = list(copy.deepcopy(tuple(args)))
+        given = list(copied(args))
         for k, tangents in zip(places, _split(args, places, direction), strict=True):
             leaves, structure = flatten(given[k])
             given[k] = structure.build([x + sign * STEP * t for x, t in zip(leaves, tangents, strict=True)])

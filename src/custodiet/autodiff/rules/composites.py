@@ -194,6 +194,8 @@ def polyval(p: Any, x: Any) -> Any:
 @composite(np.median)
 def median(a: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """np.median of finite values: the mean of the middle elements of the sorted array."""
+    if isinstance(axis, tuple):
+        raise DifferentiationError("np.median over several axes has no derivative rule", hint="Reshape first.")
     if np.isnan(primal_of(a)).any():
         raise DifferentiationError("np.median of NaN has no derivative")
     flat, along = (np.reshape(a, (-1,)), 0) if axis is None else (a, axis % ndim_of(a))

@@ -18,6 +18,7 @@ __all__ = [
     "RULES",
     "Rule",
     "broadcast_like",
+    "copied_alike",
     "composite",
     "dtype_of",
     "elementwise",
@@ -114,6 +115,34 @@ def primal_of(x: Any) -> Any:
     while hasattr(type(x), "_traced_"):
         x = x._value()
     return x
+
+
+def copied_alike(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy that lies in memory as the original does, so that the same reshapes and ravels of it are views.
+
+    Of strides only the order and the signs are kept, and where two axes are one run of memory, and gaps.
+    """
+    flags = x.flags
+    if flags.c_contiguous:
+        return x.copy()
+    if flags.f_contiguous:
+        return x.copy(order="F")
+    if 0 in x.shape or 0 in x.strides:
+        return x.copy(order="K")
+    unit, strides, num = x.itemsize, [0] * x.ndim, 1
+    before, length = unit, 1
+    for axis in sorted(range(x.ndim), key=lambda k: (abs(x.strides[k]), -k)):
+        size = abs(x.strides[axis])
+        if size != before * length:
+            num += 1  # a gap
+        strides[axis] = num
+        num *= x.shape[axis]
+        before, length = size, x.shape[axis]
+    room = np.empty(1 + sum(s * (n - 1) for s, n in zip(strides, x.shape, strict=True)), x.dtype)
+    made = np.lib.stride_tricks.as_strided(room, x.shape, [s * unit for s in strides])
+    made = made[tuple(slice(None, None, -1 if s < 0 else 1) for s in x.strides)]
+    made[...] = x
+    return made
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

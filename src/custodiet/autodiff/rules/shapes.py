@@ -16,6 +16,30 @@ def _back(g: Any, out: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return np.reshape(g, shape_of(x))
 
 
+def _plain_order(order: Any) -> Any:
+    """C or F; the others ask how the caller's array lies in memory, which a traced one does not know."""
+    if order not in ("C", "F"):
+        raise DifferentiationError(f"order={order!r} has no derivative rule", expected=("C", "F"), got=order)
+    return order
+
+
+def _reshape_vjp(g: Any, out: Any, x: Any, shape: Any = None, order: Any = "C", **kwargs: Any) -> Any:
+    return np.reshape(g, shape_of(x), order=_plain_order(order))
+
+
+def _ravel_vjp(g: Any, out: Any, x: Any, order: Any = "C") -> Any:
+    return np.reshape(g, shape_of(x), order=_plain_order(order))
+
+
+def _reshape_jvp(t: Any, out: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    _reshape_vjp(out, out, x, *args, **kwargs)  # refuses the same orders
+    return np.reshape(t, *args, **kwargs)
+
+
+def _ravel_jvp(t: Any, out: Any, x: Any, order: Any = "C") -> Any:
+    return np.ravel(t, _plain_order(order))
+
+
 def _transpose_vjp(g: Any, out: Any, x: Any, axes: Any = None) -> Any:
     if axes is None:
         return np.transpose(g)
@@ -155,8 +179,8 @@ def index_add(g: Any, shape: tuple[int, ...], index: Any) -> Any:
 
 
 def _define() -> None:
-    linear("np.reshape", np.reshape, _back, params="a shape order")
-    linear("np.ravel", np.ravel, _back, params="a order")
+    register("np.reshape", np.reshape, (_reshape_vjp,), (_reshape_jvp,), ("",), params="a shape order")
+    register("np.ravel", np.ravel, (_ravel_vjp,), (_ravel_jvp,), ("",), params="a order")
     linear("np.squeeze", np.squeeze, _back, params="a axis")
     linear("np.expand_dims", np.expand_dims, _back, params="a axis")
     linear("np.transpose", np.transpose, _transpose_vjp, params="a axes")

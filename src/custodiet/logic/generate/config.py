@@ -33,6 +33,7 @@ _PROVED = (
     "consistency",
 )
 _LOGICINFERENCE = ("logicinference", *[f"logicinference-{one}" for one in ("1", "2a", "2b", "3a", "3b")])
+_KNIGHTS = ("knights-knaves", "knights-knaves-three-way")
 SPLIT_SCHEMES = ("ood", "iid", "length", "depth")
 ANSWER_POSITIONS = ("end", "beginning")
 MATRIX: dict[str, tuple[str, ...]] = {
@@ -40,6 +41,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "consistency": LOGICS[:-1],  # no program of Datalog contradicts itself
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
     **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
+    **dict.fromkeys(_KNIGHTS, ("propositional",)),
 }
 """task -> the logics in which it exists"""
 _MAX_DEPTH, _MAX_PREMISES = 12, 64

@@ -7,9 +7,10 @@ from typing import Any
 
 from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
+from custodiet.logic.generate import knights
 from custodiet.logic.generate.config import GenerateConfig
 from custodiet.logic.generate.draws import Draws
-from custodiet.logic.generate.inference.rows import PREFIX, inference_rows
+from custodiet.logic.generate.inference import rows as inference
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cases_of, outline_of
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.row_text import COUNTED, SPLITS, RowText, split_of
@@ -38,9 +39,11 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     start = number % (len(config.tasks) * len(config.logics))
     task = config.tasks[start % len(config.tasks)]
     logic = config.logics[start // len(config.tasks)]
-    if task.startswith(PREFIX):
-        turn = number // (len(config.tasks) * len(config.logics))
-        return inference_rows(config, number, start, turn, task, logic)
+    turn = number // (len(config.tasks) * len(config.logics))
+    if task.startswith(inference.PREFIX):
+        return inference.inference_rows(config, number, start, turn, task, logic)
+    if task.startswith(knights.PREFIX):
+        return knights.knights_rows(config, number, start, turn, task)
     for attempt in range(_MAX_ATTEMPTS):
         draws = Draws(config.seed, "logic", number, attempt)
         problem = draw_problem(config, draws, logic)

@@ -284,8 +284,7 @@ configs:
 
 {config.num} items made by custodiet {__version__}. Every label was found by two independent engines; every proof was
 checked line by line; every item that is unknown carries one model of its premises where the goal is true and one where
-it is false. Items of one `group` are twins: the same sentences but for one argument, and all in one split. No `skeleton`
-(the item without names and order) is in two splits.
+it is false.{_grouping(config)}
 
 | what | how many |
 | --- | --- |
@@ -295,5 +294,36 @@ it is false. Items of one `group` are twins: the same sentences but for one argu
 | --- | --- |
 {options}
 
-Not measured here: whether a model can guess the labels without reasoning. `custodiet logic audit-shortcuts` tells.
+{_residue(config)}Not measured here: whether a model can guess the labels without reasoning. `custodiet logic audit-shortcuts` tells.
 """
+
+
+def _grouping(config: GenerateConfig) -> str:
+    """What items of one group are, and what splits keep apart."""
+    kept = {
+        "ood": "all in one split. No `skeleton` (the item without names and order) is in two splits.",
+        "iid": "in any split: items were put into splits one by one, so that copies of a problem are in several.",
+        "length": "all in one split: training has at most four premises, testing more.",
+        "depth": "all in one split: training has chains of at most two steps, testing has premises from which something "
+        "follows only in more, and validation what lies between.",
+    }[config.split_scheme]
+    copied = [one for one in config.tasks if one.startswith(("logicinference", "knights-knaves"))]
+    if not copied:
+        return f" Items of one `group` are twins: the same sentences but for one argument, and {kept}"
+    others = (
+        ""
+        if len(copied) == len(config.tasks)
+        else "twins (the same sentences but for one argument) or, in some tasks, "
+    )
+    return f" Items of one `group` are {others}one problem under several names and in several orders, and {kept}"
+
+
+def _residue(config: GenerateConfig) -> str:
+    """What is known of guessing, for tasks whose form gives something away."""
+    if not any(one.startswith("logicinference") for one in config.tasks):
+        return ""
+    return (
+        "As in LogicInference, there are no distractors, so that the form of a question gives part of its answer away: whether "
+        "3a ends in yes was guessed in 82 of 100 from counts of connectives, quantifiers and negations (a random forest on "
+        "24,000 items, split by shape of premises; half are yes), in 61 of 100 from the target alone.\n\n"
+    )

@@ -196,6 +196,14 @@ def test_chains_have_the_steps_that_were_asked_for():
                 assert target.least <= max(len(target.chain), 0) or target.kind == "premise"
 
 
+def test_long_chains_made_from_fallacies():
+    """What is derived on the way may speak of what neither premises nor targets speak of."""
+    for number in range(40):
+        problem = draw_inference_problem(Draws(3, "x", number), depth=(12, 12), max_premises=64, logic="monadic")
+        assert problem.depth in (11, 12)
+        assert all(one.label in (ENTAILED, CONTRADICTED, UNKNOWN) for one in problem.targets)
+
+
 def test_opposites_are_opposite():
     for text in ("p", "~p", "p & q", "forall x: P(x) -> Q(x)", "exists x: ~P(x)"):
         goal = parse_formula(text)

@@ -106,7 +106,7 @@ def assert_unrelated(row: Row) -> None:
 
 def test_nothing_unrelated_follows(rows: list[Row]) -> None:
     unrelated = [row for row in rows if row["sub_type"].endswith("-unrelated")]
-    assert len(unrelated) > 200
+    assert len(unrelated) > 120
     for row in unrelated:
         assert row["label"] == UNKNOWN
         assert_unrelated(row)

@@ -43,7 +43,9 @@ LENGTH_WEIGHTS = (0.425, 0.3, 0.2, 0.05, 0.025)
 _FALLACIES = 0.12
 _MAX_ATTEMPTS = 4000
 _MAX_UNRELATED = 3
-_GROUND = tuple([one for one in ENTRIES if not one.mode])
+_GROUND, _UNIVERSAL, _EXISTENTIAL = (
+    tuple([one for one in ENTRIES if one.mode == mode]) for mode in ("", "universal", "existential")
+)
 
 
 @dataclass(slots=True)
@@ -197,15 +199,14 @@ def _draft(
     draft = _first_rule(draws, symbols, logic, fallacy)
     if contradictory:
         draft.premises.append(opposite_of(draft.conclusions[0]))
-    for _ in range(4 * length):
+    stated = set(map(unordered, [*draft.premises, *draft.conclusions]))
+    if len(stated) < len(draft.premises) + len(draft.conclusions):
+        return None
+    for _ in range(8 * length):
         if len(draft.steps) + fallacy == length:
-            break
-        _extend(draws, symbols, draft, logic)
-    else:
-        if len(draft.steps) + fallacy < length:
-            return None
-    made = [*draft.premises, *[one.formula for one in draft.steps], *draft.conclusions[1:]]
-    return draft if len(set(map(unordered, made))) == len(made) else None
+            return draft
+        _extend(draws, symbols, draft, stated, logic)
+    return draft if len(draft.steps) + fallacy == length else None
 
 
 def _first_rule(draws: Draws, symbols: _Symbols, logic: str, fallacy: bool) -> _Draft:
@@ -225,7 +226,7 @@ def _first_rule(draws: Draws, symbols: _Symbols, logic: str, fallacy: bool) -> _
             else:
                 found = Inference(Exists(VARIABLE, lifted), GENERALIZATION, (literal,))
             return _Draft([*found.sources], [found], [found.formula], [])
-        entries = ENTRIES[number : number + 1]
+        entries = _UNIVERSAL if draws.chance(0.5) else _EXISTENTIAL  # as often, though they are fewer
     entry: Entry = draws.pick(entries)
     if entry.mode:
         term = VARIABLE
@@ -243,8 +244,8 @@ def _about_all(literal: Formula) -> Formula:
     return Atom(literal[1], (VARIABLE,))
 
 
-def _extend(draws: Draws, symbols: _Symbols, draft: _Draft, logic: str) -> None:
-    """Put the premises of a rule in place of a premise that it concludes."""
+def _extend(draws: Draws, symbols: _Symbols, draft: _Draft, stated: set[Formula], logic: str) -> None:
+    """Put the premises of a rule in place of a premise that it concludes; nothing is done if something is said twice."""
     premise = draws.pick(draft.premises)
     candidates = backward(premise, ("a1", "a2") if logic != "propositional" else ())
     if logic == "propositional":
@@ -252,22 +253,26 @@ def _extend(draws: Draws, symbols: _Symbols, draft: _Draft, logic: str) -> None:
     if not candidates:
         return
     chosen = draws.pick(candidates)
+    before = symbols.num_propositions, symbols.num_predicates
     if isinstance(chosen[0], Entry):
         entry, binding = chosen
         terms = {one[2] for one in atoms_of(premise)}
         about = VARIABLE if entry.mode else next(iter(terms), ("",))[0] if () not in terms else ""
         if about and not entry.mode and draws.chance(0.3):
             about = ""
-        before = symbols.num_propositions, symbols.num_predicates
         try:
             premises, _ = instance(entry, binding, lambda: symbols.literal(about, 0.2))
         except _FullError:  # another rule may need fewer
-            symbols.num_propositions, symbols.num_predicates = before
-            return
+            premises = [premise]
         step = Inference(premise, entry.name, tuple(premises))
     else:
         premises = [chosen[1]]
         step = Inference(premise, chosen[0], (chosen[1],))
+    new = set(map(unordered, premises))
+    if len(new) < len(premises) or not stated.isdisjoint(new):
+        symbols.num_propositions, symbols.num_predicates = before
+        return
+    stated |= new
     draft.premises.remove(premise)
     draft.premises += premises
     draft.steps.insert(0, step)
@@ -288,20 +293,21 @@ def opposite_of(formula: Formula) -> Formula:
 def _proved(draws: Draws, symbols: _Symbols, draft: _Draft, contradictory: bool) -> InferenceProblem | None:
     premises = draft.premises
     draws.shuffle(premises)
-    first = Prover(premises, draft.conclusions)
+    derived = [*draft.conclusions, *[one.formula for one in draft.steps]]
+    first = Prover(premises, derived)
     if first.consistent() is contradictory:
         return None
     everything = tuple(range(len(premises)))
     if draft.conclusions and not contradictory and any(first.needed(one) != everything for one in draft.conclusions):
         return None
     pool = _pool(draws, symbols, draft)
-    prover = Prover(premises, [*draft.conclusions, *pool])
+    prover = Prover(premises, [*derived, *pool])
     if contradictory:
         targets = _contradictory_targets(draft, pool)
     else:
         targets = _following(prover, draft)
         unrelated = [one for one in pool if prover.label(one) == UNKNOWN][:_MAX_UNRELATED]
-        if not unrelated:
+        if not unrelated and draft.lures:
             return None
         targets += [Target(one, "unrelated", UNKNOWN) for one in unrelated]
     consequences = one_step(premises)
@@ -482,15 +488,14 @@ def _changed(draws: Draws, symbols: _Symbols, formula: Formula, known: list[Form
     others = dict.fromkeys(
         [one for other in known for one in atoms_of(other) if (one[2] != (VARIABLE,)) is ground and one not in atoms]
     )
-    others_list = [*others]
-    if not others_list or draws.chance(0.3):
+    body = formula[3] if formula[0] in ("forall", "exists") else formula
+    if body[0] == "or" and (not others or draws.chance(0.3)):
+        # a name that the premises do not have: as addition gives one, so that it tells nothing by itself
         try:
             return _replaced(formula, old, symbols.atom(old[2][0] if old[2] else ""))
         except _FullError:
             pass
-    if not others_list:
-        return complement(formula)
-    return _replaced(formula, old, draws.pick(others_list))
+    return _replaced(formula, old, draws.pick([*others])) if others else complement(formula)
 
 
 def _replaced(formula: Formula, old: Formula, new: Formula) -> Formula:

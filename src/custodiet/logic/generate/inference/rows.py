@@ -44,6 +44,7 @@ LENGTH_THRESHOLD = 4
 """Premises: more are in the test split of the scheme `length`"""
 _DEPTH_THRESHOLD = 2
 _YES, _PREMISE = 0.45, 0.05  # shares; contradictory premises, which give yes to everything, make it even
+_COMPOUND = 0.15  # how often the negation of a compound is asked, for one target that is unrelated
 _SUFFIX = 0.33
 _PROPOSITIONS = "pqrst"  # u and w are variables
 _PREDICATES = "PQRSTUW"
@@ -150,14 +151,19 @@ class _Row:
         if self.kind == "1":
             return draws.pick(by_kind["inference"])
         if not self.problem.consistent:
-            return draws.pick(by_kind["inference"] if draws.chance(0.5) else by_kind["contradiction"])
+            return draws.pick(by_kind.get("contradiction" if draws.chance(0.5) else "inference", by_kind["inference"]))
         if draws.chance(_PREMISE):
             return draws.pick(by_kind["premise"])
         if "inference" not in by_kind:
             return draws.pick(by_kind["unrelated"])
         if draws.chance(_YES):
             return draws.pick(by_kind["inference"])
-        return draws.pick(by_kind["contradiction" if draws.chance(0.5) else "unrelated"])
+        # the negation of a compound is refuted or asked in vain, but hardly ever follows: a hint, so it is kept rare
+        refuted = draws.pick(by_kind["contradiction"])
+        weight = 1.0 if _is_plain(refuted.formula) else _COMPOUND
+        if "unrelated" not in by_kind or draws.chance(weight / (1.0 + weight)):
+            return refuted
+        return draws.pick(by_kind["unrelated"])
 
     # --- names -------------------------------------------------------------------------------------------------------
 
@@ -356,6 +362,12 @@ class _Row:
         told = self.vocabulary.to_json()
         told["symbols"] = {self.names[one]: entry for one, entry in told["symbols"].items()}
         return told
+
+
+def _is_plain(formula: Formula) -> bool:
+    """Whether it is a literal, maybe below a quantifier."""
+    body = formula[3] if formula[0] in ("forall", "exists") else formula
+    return body[0] == "atom" or (body[0] == "not" and body[1][0] == "atom")
 
 
 def _head(atom: str) -> tuple[str, str]:

@@ -184,8 +184,8 @@ def _chain(words: Words, chain: Sequence[Inference], named: bool) -> str:
         opening = "Finally, from" if place == len(chain) else "From"
         told = [say(one) for one in sources]
         if words.english:
-            ands = ", that ".join(told[:-1]) + ", and that " if len(told) > 1 else ""
-            line = f"{opening} the fact that {ands}{told[-1]} we can infer that {say(formula)}"
+            others = ", that ".join(told[:-1]) + ", and that " if len(told) > 1 else ""
+            line = f"{opening} the fact that {others}{told[-1]} we can infer that {say(formula)}"
         else:
             line = f"{opening} {', '.join(told)} we can infer {say(formula)}"
         lines.append(f"{line} via {rule}." if named else f"{line}.")
