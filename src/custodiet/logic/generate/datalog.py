@@ -79,8 +79,7 @@ def draw_datalog(draws: Draws, *, depth: int, num_premises: int, distractors: Se
 
 def _attempt(draws: Draws, depth: int, num_premises: int, distractors: Sequence[str], contrary: int) -> Problem | None:
     rounds = 1 + num_premises // 5
-    predicates, constants = _shuffled(draws, _PREDICATES, rounds), _shuffled(draws, _CONSTANTS, rounds)
-    names = Names(predicates.pop, constants.pop)
+    names = Names(draws.names(_PREDICATES, rounds).__next__, draws.names(_CONSTANTS, rounds).__next__)
     room = num_premises - draws.between(0, max(0, (num_premises - 2 * depth - 3) * 2 // 3))
     frame = _draw_frame(draws, names, depth, room)
     found = _proofs(frame, frame.premises)
@@ -96,12 +95,6 @@ def _attempt(draws: Draws, depth: int, num_premises: int, distractors: Sequence[
     premises: list[Formula] = [*frame.premises, *[one for _, one in added], frame.switch[0]]
     draws.shuffle(premises)
     return _certified(frame, premises, depth, counts)
-
-
-def _shuffled(draws: Draws, letters: str, rounds: int) -> list[str]:
-    names = [f"{letter}{turn}" if turn else letter for turn in range(rounds) for letter in letters]
-    draws.shuffle(names)
-    return names
 
 
 def _draw_frame(draws: Draws, names: Names, depth: int, room: int) -> _Frame:
@@ -197,8 +190,9 @@ def _distractors(
 
     for _ in range(_TRIES):
         batch: dict[Formula, str] = {}
-        for number in range(len(found), num):
-            kind = "contrary" if number < contrary else draws.pick(kinds)
+        left = max(0, min(contrary, num) - sum([kind == "contrary" for kind, _ in found]))
+        for number in range(num - len(found)):
+            kind = "contrary" if number < left else draws.pick(kinds)
             one = draw_candidate(
                 draws, names, kind, arities=arities, constants=constants, frame=mine, goals=frame.goals
             )

@@ -36,7 +36,9 @@ class Version:
         lines: the proof of the goal or of its complement; empty for `unknown`.
         support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
         models: for `unknown` one where the goal is true and one where it is false.
-        depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+        depth: rounds of one-premise inference (`minimal.propagation_rounds`), in syllogistic problems about a member of
+            the subject, of which what is said of the subject is known; in Datalog of rules. None if cases are needed, for
+            `unknown`, and for what is not derived.
         opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
         num_renamings: lines of the proof that put one name for another; each may take a round more.
     """

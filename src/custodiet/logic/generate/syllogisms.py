@@ -77,9 +77,7 @@ def _attempt(
     contrary: int,
     existential_import: bool,
 ) -> Problem | None:
-    names = [f"{letter}{turn}" if turn else letter for turn in range(1 + num_premises // 9) for letter in _LETTERS]
-    draws.shuffle(names)
-    fresh = names.pop
+    fresh = draws.names(_LETTERS, 1 + num_premises // 9).__next__
     subject, predicate = fresh(), fresh()
     leaves = [fresh(), fresh(), fresh()]
     spare = num_premises - 2 * depth - 3 + existential_import

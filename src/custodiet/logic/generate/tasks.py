@@ -14,7 +14,19 @@ from typing import Any
 from custodiet.errors import FormulaError
 from custodiet.logic.engines.decide import certify
 from custodiet.logic.english.prompts import NOTES
-from custodiet.logic.formulas import Atom, Formula, Iff, Implies, atoms_of, complement, is_literal
+from custodiet.logic.formulas import (
+    And,
+    Atom,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    atoms_of,
+    complement,
+    is_literal,
+)
 from custodiet.logic.generate.datalog_distractors import near_miss
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, LABELS, Case, Wording
@@ -26,7 +38,7 @@ __all__ = ["TASKS", "Row", "Task"]
 
 Row = dict[str, Any]
 Task = Callable[[Draws, list[Case], Wording], "list[Row] | None"]
-"""(draws, six cases, wording) -> six rows with `prompt`, `answer`, `choices` and what else the task knows; or None,
+"""(draws, the cases of a problem, wording) -> six rows with `prompt`, `answer`, `choices` and what else the task knows; or None,
 where the problem does not lend itself to the task and another one must be drawn"""
 
 _LETTERS = "ABCDEFGH"
@@ -190,6 +202,8 @@ def _spoil(draws: Draws, case: Case, step: Step) -> Formula | None:
 
 
 def _altered(draws: Draws, formula: Formula, case: Case) -> Formula | None:
+    if case.problem.logic == "syllogistic" and isinstance(formula, (ForAll, Exists)):
+        return _altered_statement(draws, formula, case)
     at = draws.random()
     if isinstance(formula, (Implies, Iff)) and at < 0.6:
         if isinstance(formula, Implies):
@@ -208,6 +222,22 @@ def _altered(draws: Draws, formula: Formula, case: Case) -> Formula | None:
     if not names:
         return None
     return _with_predicate(formula, inside[0].predicate, draws.pick(names))
+
+
+def _altered_statement(draws: Draws, formula: ForAll | Exists, case: Case) -> Formula | None:
+    """A statement of the four forms with another kind, turned, or denied."""
+    kinds = [one.predicate for one in atoms_of(formula)]
+    others = [one for one in sorted(case.problem.predicates) if one not in kinds]
+    at = draws.random()
+    body = formula.body
+    if not isinstance(body, (Implies, And)) or at < 0.6:
+        return _with_predicate(formula, draws.pick(kinds), draws.pick(others)) if others else None
+    first, second = (body.left, body.right) if isinstance(body, Implies) else body.parts
+    if at < 0.8:
+        second = complement(second)
+    elif not isinstance(second, Not):
+        first, second = second, first
+    return type(formula)(formula.variable, type(body)(first, second))
 
 
 def _with_predicate(formula: Formula, old: str, new: str) -> Formula:
