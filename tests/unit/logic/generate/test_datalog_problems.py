@@ -134,7 +134,9 @@ def test_each_question_comes_with_both_labels_and_the_switch_has_one_argument_ch
 
 @pytest.mark.parametrize(("depth", "num_premises"), [(1, 5), (12, 27), (12, 64), (1, 64), (5, 16)])
 def test_every_size_that_is_offered_exists(depth: int, num_premises: int) -> None:
-    problem = drawn(0, depth, num_premises)
+    problem = drawn(0, depth, num_premises, contrary=2)
+    assert sum(problem.distractors.values()) == num_premises - 1 - len(problem.frame)
+    assert problem.distractors.get("contrary", 0) == min(2, sum(problem.distractors.values()))
     assert len(set(problem.premises)) == len(problem.premises) == num_premises
     assert problem.num_steps == depth
 

@@ -121,6 +121,8 @@ def test_the_goal_forms_come_with_each_label_and_twins_differ_in_one_statement()
 def test_every_size_that_is_offered_exists(depth: int, num_premises: int, existential_import: bool) -> None:
     problem = drawn(0, depth, num_premises, existential_import=existential_import)
     assert len(set(problem.premises)) == len(problem.premises) == num_premises
+    assert problem.distractors.get("contrary", 0) == min(1, sum(problem.distractors.values()))
+    assert sum(problem.distractors.values()) == num_premises - 1 - len(problem.frame)
     assert [one.depth for one in problem.versions] == [depth, depth, None]
 
 
@@ -147,6 +149,51 @@ def test_existential_import_is_told_and_used() -> None:
                     kind = next(iter(predicates_of(hidden[one - 1])))
                     assert kind in predicates_of(goal)
     assert len(notes) == 2  # the questions differ in what is said of kinds
+
+
+@pytest.mark.parametrize("existential_import", [False, True])
+def test_the_tasks_about_premises_have_the_answers_that_z3_finds(existential_import: bool) -> None:
+    found = Counter()
+    for row in generate_rows(
+        GenerateConfig(
+            num=36,
+            seed=8,
+            logics=("syllogistic",),
+            tasks=("missing-premise", "consistency", "bad-step"),
+            existential_import=existential_import,
+            language="logic",
+        )
+    ):
+        hidden = [parse_formula(one["formula"]) for one in row.get("implicit_premises", ())]
+        stated = [parse_formula(one["formula"]) for one in row["premises"]]
+        goal = parse_formula(row["goal"]["formula"])
+        found[row["task"]] += 1
+        if row["task"] == "missing-premise":
+            offered = [line.split(". ", 1) for line in row["prompt"].split("makes it follow?\n")[1].splitlines()[:4]]
+            wanted = parse_formula(row["prompt"].split("Conclusion: ")[1].splitlines()[0])
+            for letter, text in offered:
+                require_logic("syllogistic", [parse_formula(text)])
+                label = decide_by_z3([*stated, *hidden, parse_formula(text)], wanted).label
+                assert label == ("entailed" if letter == row["answer"] else "unknown")
+        elif row["task"] == "consistency":
+            falsum = parse_formula("false")
+            if row["answer"] == "consistent":
+                assert decide_by_z3([*stated, *hidden], falsum).label == "contradicted"
+                continue
+            chosen = [stated[int(one) - 1] for one in row["answer"].split(", ")]
+            assert decide_by_z3([*chosen, *hidden], falsum).label == "inconsistent"
+            for out in chosen:
+                rest = [one for one in chosen if one != out]
+                assert decide_by_z3([*rest, *hidden], falsum).label == "contradicted"
+        else:
+            steps = [step_from_json(one) for one in row["shown_proof"]]
+            bad = check_proof(steps, [*stated, *hidden], goal, logic="syllogistic").first_bad
+            assert row["answer"] == ("none" if bad is None else str(bad.number))
+            if bad is not None:
+                lines = {one.number: one for one in steps}
+                cited = [lines[one].formula for one in steps[int(row["answer"]) - 1].cites]
+                assert decide_by_z3(cited, steps[int(row["answer"]) - 1].formula).label != "entailed"
+    assert set(found.values()) == {12}
 
 
 def test_import_without_syllogisms_is_a_usage_error() -> None:
