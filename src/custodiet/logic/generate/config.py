@@ -69,6 +69,8 @@ class GenerateConfig:
             and `depth` (training has chains of at most two steps, testing needs more, proved; the rest is validation).
         answer_position: of the LogicInference tasks: `end` or `beginning`. These tasks take from `depth` the steps of
             their chains and from `premises` the upper bound; they have no distractors.
+        balanced: False makes a control, never data: propositional problems with the chain to one answer only, and the
+            labels from different problems. Its labels are as proved as any, and can be guessed (see `generate.control`).
 
     Raises:
         UsageError: a value that does not exist, a task that does not exist in a logic, or a depth that does not fit.
@@ -88,6 +90,7 @@ class GenerateConfig:
     existential_import: bool = False
     split_scheme: str = "ood"
     answer_position: str = "end"
+    balanced: bool = True
 
     def __post_init__(self) -> None:
         if self.num < 1:
@@ -105,6 +108,11 @@ class GenerateConfig:
                 f"--split {self.split_scheme} is for LogicInference tasks only",
                 expected=", ".join(_LOGICINFERENCE),
                 got=", ".join(self.tasks),
+            )
+        if not self.balanced and (self.tasks, self.logics) != (("entailment",), ("propositional",)):
+            raise UsageError(
+                "without balance there is only the task entailment in propositional logic",
+                got=f"{', '.join(self.tasks)} in {', '.join(self.logics)}",
             )
         for task in self.tasks:
             for logic in self.logics:

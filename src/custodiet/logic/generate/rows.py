@@ -9,6 +9,7 @@ from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
 from custodiet.logic.generate import knights
 from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.control import unbalanced_case
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.inference import rows as inference
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cases_of, outline_of
@@ -36,6 +37,8 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     Raises:
         CustodietError: two engines disagree, the kernel rejects a proof, or no problem was found.
     """
+    if not config.balanced:
+        return _unbalanced_rows(config, number)
     start = number % (len(config.tasks) * len(config.logics))
     task = config.tasks[start % len(config.tasks)]
     logic = config.logics[start // len(config.tasks)]
@@ -54,13 +57,33 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     raise CustodietError(f"no {logic} problem suits the task {task} in {_MAX_ATTEMPTS} tries")
 
 
+def _unbalanced_rows(config: GenerateConfig, number: int) -> list[RowText]:
+    """Six rows of the control, each of a problem of its own."""
+    lines = []
+    for item in range(ITEMS_PER_PROBLEM * number, ITEMS_PER_PROBLEM * (number + 1)):
+        draws = Draws(config.seed, "logic", "unbalanced", item)
+        problem, case = unbalanced_case(draws, draw_problem(config, draws, "propositional"))
+        wording = choose_wording(config, draws, problem)
+        made = TASKS["entailment"](draws, [case], wording)
+        lines += _rows(config, item, "entailment", problem, wording, made or [], first=item)
+    return lines
+
+
 def _rows(
-    config: GenerateConfig, number: int, task: str, problem: Problem, wording: Wording, made: list[Row]
+    config: GenerateConfig,
+    number: int,
+    task: str,
+    problem: Problem,
+    wording: Wording,
+    made: list[Row],
+    *,
+    first: int | None = None,
 ) -> list[RowText]:
     outline = outline_of(problem)
     split = split_of(outline)
     texts = _Fragments(wording)
-    names = [f"{config.seed}-{number * ITEMS_PER_PROBLEM + place}" for place in range(len(made))]
+    first = number * ITEMS_PER_PROBLEM if first is None else first
+    names = [f"{config.seed}-{first + place}" for place in range(len(made))]
     vocabulary = json.dumps(wording.record())
     distractors = json.dumps(problem.distractors)
     lines = []
@@ -71,7 +94,7 @@ def _rows(
         fields = {
             "id": names[place],
             "seed": config.seed,
-            "index": number * ITEMS_PER_PROBLEM + place,
+            "index": first + place,
             "task": task,
             "logic": problem.logic,
             "language": wording.language,
