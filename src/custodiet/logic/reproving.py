@@ -204,4 +204,3 @@ def _labels(
         for premises, goal in asked:
             used[problem.engine] += 1
             yield problem.label(goal, [places[one] for one in premises])
-

@@ -261,7 +261,9 @@ def _audit_peer(
     return found
 
 
-def _keep(folder: RunFolder, name: str, kind: Literal["logic-shortcuts", "logic-labels"], record: Record, title: str) -> None:
+def _keep(
+    folder: RunFolder, name: str, kind: Literal["logic-shortcuts", "logic-labels"], record: Record, title: str
+) -> None:
     inner = RunFolder.create(folder.path / name, kind)
     inner.begin({"job": kind, "of": "study logic-chains"})
     record.save(inner.record_json)

@@ -46,9 +46,7 @@ def unbalanced_case(draws: Draws, problem: Problem) -> tuple[Problem, Case]:
         support=tuple([places[one] for one in first.support]),
         depth=propagation_rounds(premises, problem.goal),
     )
-    reduced = replace(
-        problem, premises=premises, switch_at=places[problem.switch_at], versions=(version, open_)
-    )
+    reduced = replace(problem, premises=premises, switch_at=places[problem.switch_at], versions=(version, open_))
     label = draws.pick(LABELS)
     case = draws.pick([one for one in cases_of(draws, reduced) if one.label == label])
     decision = certify("propositional", case.premises, case.goal, models=False)
