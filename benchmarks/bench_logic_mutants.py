@@ -23,7 +23,6 @@ from custodiet.logic.mutations import MUTATIONS, Proof
 
 NUM_PER_KIND = 5_000
 NUM_Z3 = 2_000
-NUM_GOLD = 20_000
 
 
 def counts(proofs: Iterable[Proof], num_per_kind: int, seed: int = 0) -> dict[str, Counter[str]]:
