@@ -23,6 +23,7 @@ from custodiet.logic.mutations import MUTATIONS, Proof
 
 NUM_PER_KIND = 5_000
 NUM_Z3 = 2_000
+NUM_GOLD = 20_000
 
 
 def counts(proofs: Iterable[Proof], num_per_kind: int, seed: int = 0) -> dict[str, Counter[str]]:
@@ -99,15 +100,21 @@ def check_oracle(num: int, seed: int = 0) -> tuple[int, int]:
     raise AssertionError("the proofs do not end")
 
 
-def run() -> list[Row]:
-    """The rows of this benchmark; the counts of each kind are printed in their reasons."""
-    found = counts(random_proofs(1), NUM_PER_KIND)
+def run(num_per_kind: int = NUM_PER_KIND, num_z3: int = NUM_Z3, num_timed: int = 2_000) -> list[Row]:
+    """The rows of this benchmark; the counts of each kind are printed in their reasons.
+
+    Args:
+        num_per_kind: mutants of each kind.
+        num_z3: lines of mutants about which z3 is asked too.
+        num_timed: proofs in each language with which the kernel is timed.
+    """
+    found = counts(random_proofs(1), num_per_kind)
     gold = Counter(found.pop("gold"))
     total: Counter[str] = sum(found.values(), Counter())
     invalid, valid = total["rejected"] + total["missed"], total["accepted"] + total["refused"]
-    what = f"{len(found)} kinds of mutants x {NUM_PER_KIND:,} of random proofs in {', '.join(LANGUAGES)}"
+    what = f"{len(found)} kinds of mutants x {num_per_kind:,} of random proofs in {', '.join(LANGUAGES)}"
     by_kind = "; ".join(f"{kind} {one['rejected']}+{one['accepted']}" for kind, one in found.items())
-    asked, differ = check_oracle(NUM_Z3)
+    asked, differ = check_oracle(num_z3)
     return [
         _count_row("mutants_rejected", total["rejected"], invalid, what,
                    f"invalid for the oracle: {invalid:,}; rejected + accepted by kind: {by_kind}"),
@@ -121,7 +128,7 @@ def run() -> list[Row]:
         _count_row("gold_accepted", gold["accepted"], sum(gold[key] for key in ("accepted", "refused", "rejected", "missed")),
                    f"the {gold['accepted']:,} proofs that were mutated", "valid by construction and for the oracle"),
         _count_row("oracle_against_z3", differ, 0, f"{asked:,} lines of mutants", "verdicts of the oracle that z3 does not share"),
-        *speed_rows(),
+        *speed_rows(num_timed),
     ]  # fmt: skip
 
 

@@ -8,11 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.table import Row, absolute_row, ratio_row
-from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.config import MATRIX, GenerateConfig
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM
 from custodiet.logic.generate.rows import problem_rows
@@ -20,6 +19,8 @@ from custodiet.logic.generate.source import draw_problem
 
 ROOT = Path(__file__).parents[1]
 NUM_TIMED = 300  # problems
+FIVE_TYPES = GenerateConfig(num=1, tasks=("logicinference",), logics=("propositional", "monadic"))
+KNIGHTS = GenerateConfig(num=1, tasks=("knights-knaves",))
 BARS = {"propositional": 3000.0, "monadic": 3000.0, "relational": 500.0}
 
 
@@ -31,19 +32,27 @@ def items_per_second(config: GenerateConfig, first: int = 0, num: int = NUM_TIME
     return num * ITEMS_PER_PROBLEM / (time.process_time() - start)
 
 
-def rate_rows() -> list[Row]:
-    """Items per second in each logic, best of five."""
+def rate_rows(num: int = NUM_TIMED) -> list[Row]:
+    """Items per second in each logic, of the five LogicInference types and of knights and knaves, best of five.
+
+    Args:
+        num: problems in each of the five turns.
+    """
+    everything = "labels, proofs, supports, models, JSON"
+    usual = f"entailment, English, nonce words, 8-16 premises, depth 1-5; {everything}"
+    wanted = [(logic, GenerateConfig(num=1, logics=(logic,)), BARS.get(logic), usual) for logic in MATRIX["entailment"]]
+    wanted.append(("logicinference", FIVE_TYPES, 5000.0, f"the five types in their mix; {everything}"))
+    wanted.append(("knights_knaves", KNIGHTS, None, f"knights and knaves, default settings; {everything}"))
     rows = []
-    for logic, bar in BARS.items():
-        config = GenerateConfig(num=1, logics=(logic,))
+    for name, config, bar, input in wanted:
         items_per_second(config, num=20)
-        best = max(items_per_second(config, first=turn * NUM_TIMED) for turn in range(5))
+        best = max(items_per_second(config, first=turn * num, num=num) for turn in range(5))
         rows.append(
             absolute_row(
-                f"items_per_second_{logic}",
+                f"items_per_second_{name}",
                 best,
                 unit="items/s",
-                input="entailment, English, nonce words, 8-16 premises, depth 1-5; labels, proofs, supports, models, JSON",
+                input=input,
                 bar=bar,
                 better="higher",
                 reason="process CPU time of one core, best of five",
@@ -52,8 +61,18 @@ def rate_rows() -> list[Row]:
     return rows
 
 
-def peer_rows() -> list[Row]:
-    """Against reasoning-gym's generators, alternating in this process; its items carry no certificates."""
+def five_types_per_second(turn: int, num: int = NUM_TIMED) -> float:
+    """Items of the five LogicInference types in a second of CPU time; each turn has its own problems."""
+    return items_per_second(FIVE_TYPES, first=turn * num, num=num)
+
+
+def peer_rows(num: int = 100, num_peer: int = 600) -> list[Row]:
+    """Against reasoning-gym's generators, alternating in this process; its items carry no certificates.
+
+    Args:
+        num: problems of ours in each turn.
+        num_peer: entries of the peer in each turn.
+    """
     try:
         import reasoning_gym
         from reasoning_gym import create_dataset
@@ -65,19 +84,20 @@ def peer_rows() -> list[Row]:
     version = f"reasoning-gym {getattr(reasoning_gym, '__version__', '?')}"
 
     def theirs(name: str, seed: int) -> float:
-        data = create_dataset(name, seed=seed, size=600)
+        data = create_dataset(name, seed=seed, size=num_peer)
         start = time.process_time()
-        for index in range(600):
+        for index in range(num_peer):
             data[index]
-        return 600 / (time.process_time() - start)
+        return num_peer / (time.process_time() - start)
 
-    pairs: tuple[tuple[str, str, Callable[[int], float], float], ...] = (
-        ("rate_vs_reasoning_gym_propositional", "propositional_logic", lambda turn: _ours("propositional", turn), 1.0),
-        ("rate_vs_reasoning_gym_knights", "knights_knaves", lambda turn: _ours_knights(turn), 2.0),
+    pairs = (
+        ("rate_vs_reasoning_gym_propositional", "propositional_logic", GenerateConfig(num=1), 1.0),
+        ("rate_vs_reasoning_gym_knights", "knights_knaves", KNIGHTS, 2.0),
     )
     rows = []
-    for name, peer, ours, bar in pairs:
-        measured = [(ours(turn), theirs(peer, turn)) for turn in range(5)]
+    for name, peer, config, bar in pairs:
+        items_per_second(config, num=20)
+        measured = [(items_per_second(config, first=turn * num, num=num), theirs(peer, turn)) for turn in range(5)]
         rows.append(
             ratio_row(
                 name,
@@ -92,15 +112,6 @@ def peer_rows() -> list[Row]:
             )
         )
     return rows
-
-
-def _ours(logic: str, turn: int) -> float:
-    return items_per_second(GenerateConfig(num=1, logics=(logic,)), first=turn * 100, num=100)
-
-
-def _ours_knights(turn: int) -> float:
-    config = GenerateConfig(num=1, tasks=("knights-knaves",))
-    return items_per_second(config, first=turn * 100, num=100)
 
 
 def _missing(name: str, why: str) -> Row:
