@@ -13,17 +13,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from benchmarks.logic_mutants import MUTATIONS
 from benchmarks.logic_oracle import Oracle, Signature, z3_satisfiable
-from benchmarks.logic_proofs import LANGUAGES, Proof, random_proof, random_proofs
+from benchmarks.logic_proofs import LANGUAGES, random_proof, random_proofs
 from benchmarks.table import Row, absolute_row
 from custodiet.errors import FormulaError
 from custodiet.logic.formulas import Not
 from custodiet.logic.kernel import check_proof
+from custodiet.logic.mutations import MUTATIONS, Proof
 
 NUM_PER_KIND = 5_000
 NUM_Z3 = 2_000
-NUM_GOLD = 20_000
 
 
 def counts(proofs: Iterable[Proof], num_per_kind: int, seed: int = 0) -> dict[str, Counter[str]]:

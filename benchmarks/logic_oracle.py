@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from benchmarks.logic_proofs import Proof
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -29,6 +28,7 @@ from custodiet.logic.formulas import (
     operands,
     subformulas,
 )
+from custodiet.logic.mutations import Proof
 
 # -------------------------------------------------------------------------------------------------------- formulas
 

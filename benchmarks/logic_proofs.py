@@ -7,9 +7,8 @@ hand will do, and then the line that follows. Nothing here looks at the kernel.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from custodiet.logic.formulas import (
     FALSUM,
@@ -26,34 +25,15 @@ from custodiet.logic.formulas import (
     complement,
     instantiate,
 )
+from custodiet.logic.mutations import Proof
 from custodiet.logic.notation import parse_formula
-from custodiet.logic.proofs import Step, step_from_json
+from custodiet.logic.proofs import Step
 
 _SIGNATURE = (
     "forall x in dog: (P(x) & Q(x) & S(x) & R(x, x)) -> (x = a1 | x = a2 | x = a3 | P(x))",
     "forall x in cat: (K(x) & L(x) & M(x) & T(x, x)) -> (x = b1 | x = b2 | K(x))",
 )
 LANGUAGES = ("propositional", "monadic", "relational", "sorted", "datalog")
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A proof, what it may use, and what it is to prove; `logic` as the kernel names it."""
-
-    steps: tuple[Step, ...]
-    premises: tuple[Formula, ...]
-    goal: Formula
-    logic: str
-
-
-def proof_of_item(item: Mapping[str, Any]) -> Proof:
-    """The proof of an item that `custodiet logic generate` wrote, as `mutants_of` takes it."""
-    return Proof(
-        tuple(map(step_from_json, item["proof"])),
-        tuple(parse_formula(one["formula"]) for one in item["premises"]),
-        parse_formula(item["goal"]["formula"]),
-        item["logic"],
-    )
 
 
 class Maker:

@@ -12,6 +12,7 @@ CustodietError                 exit code 1; carries argument, expected, got and 
 │   ├── DifferentiationError   a program that cannot be differentiated as it stands; names the line where it is known
 │   └── FormulaError           a formula, a sentence or a proof that cannot be read, or can be read in two ways
 ├── OutputError                a folder or file that cannot be written
+├── EndpointError              a model behind HTTP that does not answer, or not in the form agreed
 ├── RecordError                a record on disk that does not match its schema
 ├── TooFewSamplesError         a statistic was asked of too few samples
 ├── NonFiniteLossError         training met NaN or infinity; the last good checkpoint is kept
@@ -26,6 +27,7 @@ __all__ = [
     "CustodietError",
     "DecodeError",
     "DifferentiationError",
+    "EndpointError",
     "FormulaError",
     "GateError",
     "InputError",
@@ -129,6 +131,37 @@ class FormulaError(InputError):
 
 class OutputError(CustodietError):
     """A folder or file that cannot be written."""
+
+
+class EndpointError(CustodietError):
+    """A model behind HTTP that does not answer, or not in the form agreed.
+
+    Args:
+        message: what went wrong.
+        expected: what would have been right.
+        got: what came instead.
+        hint: the next step.
+        status: the HTTP status; None where there was no answer.
+        may_pass: whether the same request may succeed later.
+        retry_after_s: how long the server asks to wait.
+        too_long: whether the server refused the request as longer than the model's context.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        expected: object = None,
+        got: object = None,
+        hint: str | None = None,
+        status: int | None = None,
+        may_pass: bool = False,
+        retry_after_s: float = 0.0,
+        too_long: bool = False,
+    ) -> None:
+        super().__init__(message, expected=expected, got=got, hint=hint)
+        self.status, self.may_pass = status, may_pass
+        self.retry_after_s, self.too_long = retry_after_s, too_long
 
 
 class RecordError(CustodietError):

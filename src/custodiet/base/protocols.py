@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 __all__ = [
     "ChoiceScorer",
+    "ChoiceScores",
     "Generator",
     "GreedyVerifier",
     "NextTokenPredictor",
+    "PositionScorer",
     "Stepper",
     "TargetScorer",
     "TargetScores",
@@ -163,14 +165,57 @@ class TokenCodec(Protocol):
 
 
 @runtime_checkable
+class PositionScorer(Protocol):
+    """Scores chosen targets at chosen places, in one pass of the body and no more rows of the head than targets."""
+
+    @property
+    def context_length(self) -> int: ...
+
+    def score_positions(
+        self,
+        tokens_BT: NDArray[np.int64],
+        rows_Q: NDArray[np.int64],
+        positions_Q: NDArray[np.int64],
+        targets_Q: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Log-probability, in nats, of ``targets_Q[q]`` after ``tokens_BT[rows_Q[q], : positions_Q[q] + 1]``.
+
+        Args:
+            tokens_BT: int64 token ids, right-padded with any valid id.
+            rows_Q: int64, a row of `tokens_BT` for each target.
+            positions_Q: int64, the place of the last token read before each target.
+            targets_Q: int64 token ids.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceScores:
+    """What a model thinks of each choice after one prompt."""
+
+    logprob_C: NDArray[np.float64]
+    """log-probability of each whole choice, in nats"""
+    num_tokens_C: NDArray[np.int64]
+    """tokens that it is the sum of"""
+
+
+@runtime_checkable
 class ChoiceScorer(Protocol):
     """Optional: log-probabilities of whole answers."""
 
-    def choice_logprobs(self, prompt: str, choices: Sequence[str]) -> NDArray[np.float64]: ...
+    def score_choices(self, prompts: Sequence[str], choices: Sequence[Sequence[str]]) -> list[ChoiceScores | None]:
+        """Score the texts ``choices[i]``, each as what follows ``prompts[i]`` directly.
+
+        Returns:
+            Scores for each prompt; None where prompt and choice are longer than the model's context.
+        """
+        ...
 
 
 @runtime_checkable
 class TextGenerator(Protocol):
     """Optional: text in, text out; an HTTP endpoint can be one."""
 
-    def generate_text(self, prompts: Sequence[str]) -> list[str]: ...
+    def generate_text(self, prompts: Sequence[str]) -> list[str | None]:
+        """What the model writes after each prompt; None where there is no room for it in the model's context."""
+        ...

@@ -23,3 +23,11 @@ app.command(
 app.command(
     "custodiet.cli.logic_check:check", name="check", help="Judge every step of a proof or of a model's answers."
 )
+app.command(
+    "custodiet.cli.logic_evaluate:evaluate",
+    name="evaluate",
+    help="Say how often, where and how consistently a model is right.",
+)
+app.command(
+    "custodiet.cli.logic_export:export", name="export", help="Write tasks for lm-evaluation-harness or inspect_ai."
+)

@@ -44,6 +44,7 @@ def render_run(folder: RunFolder) -> None:
     from custodiet.records.capacity_table import CapacityTableRecord
     from custodiet.records.entropy import EntropyRecord
     from custodiet.records.files import write_text_atomic
+    from custodiet.records.logic_evaluation import LogicEvaluationRecord
     from custodiet.records.logic_labels import LogicLabelsRecord
     from custodiet.records.logic_shortcuts import LogicShortcutsRecord
     from custodiet.records.study import StudyRecord
@@ -51,6 +52,7 @@ def render_run(folder: RunFolder) -> None:
     from custodiet.report.capacity_table import render_capacity_table_html, render_capacity_table_markdown
     from custodiet.report.entropy import render_entropy_html, render_entropy_markdown
     from custodiet.report.html import render_html, render_study_html
+    from custodiet.report.logic_evaluation import render_logic_evaluation_html, render_logic_evaluation_markdown
     from custodiet.report.logic_labels import render_logic_labels_html, render_logic_labels_markdown
     from custodiet.report.logic_shortcuts import render_logic_shortcuts_html, render_logic_shortcuts_markdown
     from custodiet.report.markdown import render_markdown, render_study_markdown
@@ -62,6 +64,7 @@ def render_run(folder: RunFolder) -> None:
         EntropyRecord: (render_entropy_html, render_entropy_markdown),
         LogicLabelsRecord: (render_logic_labels_html, render_logic_labels_markdown),
         LogicShortcutsRecord: (render_logic_shortcuts_html, render_logic_shortcuts_markdown),
+        LogicEvaluationRecord: (render_logic_evaluation_html, render_logic_evaluation_markdown),
         StudyRecord: (render_study_html, render_study_markdown),
     }
     record = load_record(folder.record_json, tuple(renderers))

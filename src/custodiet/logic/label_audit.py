@@ -26,7 +26,15 @@ from custodiet.records.files import sha256_file
 from custodiet.records.logic_labels import KindTally, LabelError, LogicLabelsRecord, Outcome
 from custodiet.records.run_folder import utc_now
 
-__all__ = ["FORMATS", "audit_labels", "audit_labels_of_file", "audit_reasoning_gym", "detect_format", "judge_claim"]
+__all__ = [
+    "FORMATS",
+    "audit_labels",
+    "audit_labels_of_file",
+    "audit_reasoning_gym",
+    "detect_format",
+    "error_share",
+    "judge_claim",
+]
 
 FORMATS = {one.name: one for one in (OWN, LOGICINFERENCE, PRONTOQA, REASONING_GYM)}
 LOOKED_AT = 50
@@ -216,9 +224,9 @@ def audit_labels(
         num_rows=num_items if rows is None else rows.num_read,
         num_claims=num_claims,
         unreadable=dict(unreadable.most_common()),
-        label_errors=_share(total["wrong"], num_claims),
-        inconsistent_premises=_share(total["inconsistent premises"], num_claims),
-        assumption_dependent=_share(dependent, num_claims),
+        label_errors=error_share(total["wrong"], num_claims),
+        inconsistent_premises=error_share(total["inconsistent premises"], num_claims),
+        assumption_dependent=error_share(dependent, num_claims),
         kinds=[_tally(kind, says, counts) for (kind, says), counts in sorted(tallies.items())],
         engines=dict(sorted(engines.items())),
         errors=errors,
@@ -240,7 +248,16 @@ def _tally(kind: str, says: str, counts: Counter[Outcome]) -> KindTally:
     )
 
 
-def _share(num: int, of: int) -> Measurement:
+def error_share(num: int, of: int) -> Measurement:
+    """Share of errors among decided labels.
+
+    Args:
+        num: errors.
+        of: labels, at least one.
+
+    Returns:
+        The share with Clopper-Pearson's interval; where nothing was found the one-sided bound, about 3/n.
+    """
     if num:
         return Measurement.of(estimate_proportion(num, of))
     bound = 1 - 0.05 ** (1 / of)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,10 @@ class LoadedModel:
     """size of the *.safetensors files"""
     device: str
     dtype: str
+    end_ids: frozenset[int] = frozenset()
+    """tokens with which the model ends a text"""
+    chat_prompt: Callable[[str], str] | None = None
+    """puts a user's message into the form in which the model was trained to answer; None: it has none"""
 
 
 class _TransformersCodec:
@@ -89,6 +93,15 @@ class _TransformersCodec:
     def decode(self, ids: Sequence[int] | NDArray[np.int64]) -> str:
         # some tokenizers would tidy the spaces before punctuation, which is another text
         return str(self._tokenizer.decode([int(one) for one in ids], clean_up_tokenization_spaces=False))
+
+    def chat_prompt(self, text: str) -> str:
+        """A user's message in the model's own chat template, up to where its answer begins; without a BOS, which is added
+        with every document.
+        """
+        messages = [{"role": "user", "content": text}]
+        made = str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        bos = self._tokenizer.bos_token
+        return made.removeprefix(bos) if bos and self.bos_id is not None else made
 
 
 def _leading_bos(tokenizer: Any) -> int | None:
@@ -203,6 +216,8 @@ def _load_ours(path: Path, device: str, dtype: str) -> LoadedModel:
         weight_bytes=_weight_bytes(path),
         device=device,
         dtype=str(kind).removeprefix("torch."),
+        end_ids=frozenset() if codec.bos_id is None else frozenset([codec.bos_id]),  # the next document's beginning
+        chat_prompt=None,
     )
 
 
@@ -252,7 +267,16 @@ def _load_transformers(name: str, revision: str | None, device: str, dtype: str,
         weight_bytes=_weight_bytes(Path(name) if local else _snapshot(name, revision)),
         device=device,
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        end_ids=_end_ids(model, tokenizer),
+        chat_prompt=codec.chat_prompt if getattr(tokenizer, "chat_template", None) else None,
     )
+
+
+def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The ends of a text that the tokenizer and the model's own generation settings name."""
+    named = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ids = [tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])]
+    return frozenset(int(one) for one in ids if one is not None)
 
 
 def _check_vocabulary(num_ids: int, vocab_size: int, name: str) -> None:

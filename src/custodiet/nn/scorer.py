@@ -1,4 +1,5 @@
-"""Models behind the protocols `TargetScorer` (one pass of the body, the head in row chunks) and `GreedyVerifier`.
+"""Models behind the protocols `TargetScorer` (one pass of the body, the head in row chunks), `PositionScorer` and
+`GreedyVerifier`.
 
 Shape suffixes: B rows, T positions, N positions of all rows, D width, V vocabulary.
 """
@@ -55,6 +56,31 @@ class _ChunkedScorer:
         return TargetScores(logprob_BT=logprob, argmax_BT=argmax, tied_BT=tied, mean_BT=mean, variance_BT=variance)
 
     @torch.inference_mode()
+    def score_positions(
+        self,
+        tokens_BT: NDArray[np.int64],
+        rows_Q: NDArray[np.int64],
+        positions_Q: NDArray[np.int64],
+        targets_Q: NDArray[np.int64],
+        *,
+        chunk: int = 256,
+    ) -> NDArray[np.float32]:
+        """See `custodiet.base.protocols.PositionScorer`; `chunk` is the number of rows of logits held at once."""
+        tokens_BT = np.asarray(tokens_BT, dtype=np.int64)
+        num_read = tokens_BT.shape[1]
+        moved = self._checked(np.concatenate([tokens_BT, tokens_BT[:, -1:]], axis=1), longest=self.context_length + 1)
+        source, head = self._body(moved, None)  # reads all columns but the last one, which is a copy
+        places = torch.from_numpy(np.asarray(rows_Q) * num_read + np.asarray(positions_Q)).to(self.device)
+        targets = torch.from_numpy(np.asarray(targets_Q, dtype=np.int64)).to(self.device)
+        parts = [
+            torch.log_softmax(head(source[places[start : start + chunk]]).float(), dim=1)
+            .gather(1, targets[start : start + chunk].unsqueeze(1))
+            .squeeze(1)
+            for start in range(0, len(targets), chunk)
+        ]
+        return torch.cat(parts).cpu().numpy()
+
+    @torch.inference_mode()
     def count_greedy_matches(
         self, tokens_BT: NDArray[np.int64], *, prefix_tokens: int, chunk: int = 1024
     ) -> NDArray[np.int64]:
@@ -87,11 +113,12 @@ class _ChunkedScorer:
             start = first = end
         return matches.cpu().numpy()
 
-    def _checked(self, tokens_BT: NDArray[np.int64]) -> Tensor:
+    def _checked(self, tokens_BT: NDArray[np.int64], *, longest: int | None = None) -> Tensor:
         tokens_BT = np.ascontiguousarray(tokens_BT, dtype=np.int64)
         T = tokens_BT.shape[1]
-        if self.context_length < T:
-            raise InputError("rows are longer than the model's context", expected=self.context_length, got=T)
+        longest = self.context_length if longest is None else longest
+        if longest < T:
+            raise InputError("rows are longer than the model's context", expected=longest, got=T)
         if T < 2:
             raise InputError("rows without a target", expected="at least 2 tokens", got=T)
         if tokens_BT.size and (tokens_BT.min() < 0 or tokens_BT.max() >= self.vocab_size):

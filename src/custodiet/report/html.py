@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from custodiet.base.units import format_bytes, format_duration_s
-from custodiet.records.audit import ArmRecord, AuditRecord, ExampleRecord
+from custodiet.records.audit import ArmRecord, AuditRecord, ExampleRecord, GateOutcome
 from custodiet.records.base import Environment, Measurement
 from custodiet.records.study import Claim, Listing, StudyRecord
 from custodiet.report import plots
@@ -15,6 +15,7 @@ from custodiet.report.text import arm_name, format_measurement, repeats_label, s
 
 __all__ = [
     "render_environment",
+    "render_gates",
     "render_html",
     "render_measurement",
     "render_page",
@@ -96,7 +97,7 @@ def render_html(record: AuditRecord) -> str:
         stamp,
         [
             f'<div class="summary">{sentences}</div>',
-            _gates(record),
+            render_gates(record.gates),
             _overview(record),
             _limits(record),
             _extraction(record),
@@ -481,8 +482,9 @@ def _corpus(record: AuditRecord) -> str:
     )
 
 
-def _gates(record: AuditRecord) -> str:
-    if not record.gates:
+def render_gates(gates: Sequence[GateOutcome]) -> str:
+    """The section of the ``--fail-if`` gates; empty without any."""
+    if not gates:
         return ""
     rows = [
         [
@@ -490,7 +492,7 @@ def _gates(record: AuditRecord) -> str:
             f'<td class="{one.outcome if one.outcome != "inconclusive" else ""}">{one.outcome}</td>',
             one.reason,
         ]
-        for one in record.gates
+        for one in gates
     ]
     return render_section("Gates", render_table(["fail if", "outcome", "measured"], rows))
 

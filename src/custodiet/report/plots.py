@@ -19,6 +19,7 @@ from custodiet.records.base import Measurement
 from custodiet.records.capacity import CapacityRecord, TextCapacity
 from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.records.entropy import EntropyRecord
+from custodiet.records.logic_evaluation import LogicEvaluationRecord
 from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.report.text import arm_name
 
@@ -33,6 +34,7 @@ __all__ = [
     "plot_exposure",
     "plot_extraction",
     "plot_forecast",
+    "plot_logic_depth",
     "plot_membership",
     "plot_text_capacity",
 ]
@@ -408,6 +410,29 @@ def plot_excess(record: LogicShortcutsRecord) -> str:
         axes.set_yticks(range(len(bars)), [name for name, _, _ in bars[::-1]])
         axes.set_xlim(right=1.15 * max([one.high or 0.0 for _, one, _ in bars] + [1.0]))
         axes.set_xlabel("points over the most frequent label")
+    return canvas.svg
+
+
+def plot_logic_depth(record: LogicEvaluationRecord) -> str:
+    """Accuracy by depth, the fitted survival per step, and guessing."""
+    points = [(float(one.value), one.accuracy) for one in record.by["depth"]]
+    with _figure("Accuracy by depth") as canvas:
+        axes = canvas.axes
+        _series(axes, points, index=0, label="right answers")
+        survival = record.survival
+        if survival is not None and survival.per_step.value is not None:
+            first, last = points[0][0], points[-1][0]
+            depths = [first + (last - first) * step / 100 for step in range(101)]
+            curve = [survival.chance + (1 - survival.chance) * survival.per_step.value**depth for depth in depths]
+            label = f"r = {survival.per_step.value:.3f} per step"
+            axes.plot(depths, curve, color=SERIES[1], linewidth=1.4, linestyle="--", label=label)
+        axes.axhline(record.chance, color=CONTROL, linewidth=1.2, linestyle=":", label="guessing")
+        axes.set_xticks([depth for depth, _ in points])
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel("depth: steps from the premises to the answer")
+        axes.set_ylabel("accuracy")
+        axes.legend(loc="lower left")
     return canvas.svg
 
 

@@ -49,4 +49,9 @@ STUDIES: dict[str, Study] = {
         summary="Dropping a fourth of the targets stops verbatim extraction at equal loss; membership still shows.",
         function="custodiet.studies.goldfish:run_goldfish_study",
     ),
+    "logic-chains": Study(
+        title="Data for testing logical inference",
+        summary="Labels proved again from the English, proofs damaged and judged, shortcuts with and without balance.",
+        function="custodiet.studies.logic_chains:run_logic_chains_study",
+    ),
 }

@@ -6,13 +6,13 @@ from itertools import islice
 import pytest
 
 from benchmarks.bench_logic_mutants import check_oracle, counts
-from benchmarks.logic_mutants import MUTATIONS, mutants_of
 from benchmarks.logic_oracle import Oracle, Signature, satisfiable, shape, z3_satisfiable
-from benchmarks.logic_proofs import LANGUAGES, PROPOSITIONAL, proof_of_item, random_proof, random_proofs
+from benchmarks.logic_proofs import LANGUAGES, PROPOSITIONAL, random_proof, random_proofs
 from custodiet.logic import kernel
 from custodiet.logic.formulas import Not, Or, constants_of, instantiate, subformulas
 from custodiet.logic.kernel import check_proof, follows
 from custodiet.logic.kernel_rules import RULES, is_instance_of, same_formula
+from custodiet.logic.mutations import MUTATIONS, mutants_of, proof_of_item
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import Step
 

@@ -494,10 +494,10 @@ class Lowerer(RareStatements):
             self.block = outer
             self.frame.env = before
         unchanged, grew, latches = self._latches(headers, after_env, before, types, node.lineno)
+        if grew:  # what does not change may do so once the types are what they are
+            return None
         if unchanged:
             return unchanged
-        if grew:
-            return None
         made: list[Header] = []
         for one, refs in headers.items():
             for place, ref in enumerate(refs):

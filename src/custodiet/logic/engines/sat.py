@@ -197,10 +197,11 @@ class Problem(ABC):
     def _solve(self, literals: list[int]) -> bool:
         return self._solver.solve(literals)
 
-    def label(self, goal: Formula) -> str:
-        """The label of one goal."""
+    def label(self, goal: Formula, subset: Iterable[int] | None = None) -> str:
+        """The label of one goal under all premises or a subset (see `entails`)."""
+        chosen = self._selectors if subset is None else self._chosen(subset)
         true, false = self._ways(goal)
-        return label_of(self._solve([*self._selectors, true]), self._solve([*self._selectors, false]))
+        return label_of(self._solve([*chosen, true]), self._solve([*chosen, false]))
 
     def decide(self, goal: Formula, subset: Iterable[int] | None = None) -> Decision:
         """The label of one goal under all premises or a subset (see `entails`), with a model for each way it can be."""

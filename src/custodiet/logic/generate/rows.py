@@ -9,6 +9,7 @@ from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
 from custodiet.logic.generate import knights
 from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.control import unbalanced_case
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.inference import rows as inference
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, Case, Wording, cases_of, outline_of
@@ -36,6 +37,8 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     Raises:
         CustodietError: two engines disagree, the kernel rejects a proof, or no problem was found.
     """
+    if not config.balanced:
+        return _unbalanced_rows(config, number)
     start = number % (len(config.tasks) * len(config.logics))
     task = config.tasks[start % len(config.tasks)]
     logic = config.logics[start // len(config.tasks)]
@@ -54,13 +57,33 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
     raise CustodietError(f"no {logic} problem suits the task {task} in {_MAX_ATTEMPTS} tries")
 
 
+def _unbalanced_rows(config: GenerateConfig, number: int) -> list[RowText]:
+    """Six rows of the control, each of a problem of its own."""
+    lines = []
+    for item in range(ITEMS_PER_PROBLEM * number, ITEMS_PER_PROBLEM * (number + 1)):
+        draws = Draws(config.seed, "logic", "unbalanced", item)
+        problem, case = unbalanced_case(draws, draw_problem(config, draws, "propositional"))
+        wording = choose_wording(config, draws, problem)
+        made = TASKS["entailment"](draws, [case], wording)
+        lines += _rows(config, item, "entailment", problem, wording, made or [], first=item)
+    return lines
+
+
 def _rows(
-    config: GenerateConfig, number: int, task: str, problem: Problem, wording: Wording, made: list[Row]
+    config: GenerateConfig,
+    number: int,
+    task: str,
+    problem: Problem,
+    wording: Wording,
+    made: list[Row],
+    *,
+    first: int | None = None,
 ) -> list[RowText]:
     outline = outline_of(problem)
     split = split_of(outline)
     texts = _Fragments(wording)
-    names = [f"{config.seed}-{number * ITEMS_PER_PROBLEM + place}" for place in range(len(made))]
+    first = number * ITEMS_PER_PROBLEM if first is None else first
+    names = [f"{config.seed}-{first + place}" for place in range(len(made))]
     vocabulary = json.dumps(wording.record())
     distractors = json.dumps(problem.distractors)
     lines = []
@@ -71,7 +94,7 @@ def _rows(
         fields = {
             "id": names[place],
             "seed": config.seed,
-            "index": number * ITEMS_PER_PROBLEM + place,
+            "index": first + place,
             "task": task,
             "logic": problem.logic,
             "language": wording.language,
@@ -81,12 +104,10 @@ def _rows(
             "label": case.label,
         }
         extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
-        twins = [
-            names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place
-        ]
+        twins = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
         rest = {
             "support": [one + 1 for one in case.support],
-            "support_unique": True if case.proof else None,
+            "support_unique": True if case.support else None,
             "depth": depth,
             "counter_models": [one.to_json() for one in case.problem.versions[case.version].models or ()],
             "skeleton": case.skeleton(),
@@ -98,6 +119,8 @@ def _rows(
             "certificates": list(problem.engines) + (["kernel"] if case.proof else ["evaluated counter-models"]),
             **extras,
         }
+        if problem.implicit:
+            rest["implicit_premises"] = [texts.plain(one) for one in problem.implicit]
         parts = [
             json.dumps(fields, ensure_ascii=False)[:-1],
             f'"premises": [{", ".join([texts.sentence(one) for one in premises])}]',
@@ -135,12 +158,14 @@ class _Fragments:
     def proof(self, case: Case) -> str:
         found = self._proofs.get(case.proof)
         if found is None:
-            places = {one: place for place, one in enumerate(case.premises, start=1)}
+            places = {one: ("premise", place) for place, one in enumerate(case.premises, start=1)}
+            places |= {one: ("implicit_premise", place) for place, one in enumerate(case.problem.implicit, start=1)}
             lines = []
             for step in case.proof:
                 line = {**step_to_json(step), "text": self._wording.sentence(step.formula)}
                 if step.rule == "premise":
-                    line["premise"] = places[step.formula]
+                    key, place = places[step.formula]
+                    line[key] = place
                 lines.append(line)
             found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
         return found

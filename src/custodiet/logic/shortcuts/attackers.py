@@ -158,6 +158,23 @@ def guess_out_of_fold(
     if features is None:
         guesses[:] = np.bincount(labels_N).argmax()
         return guesses
+    with _one_thread():
+        _guess_by_folds(features, labels_N, folds_N, guesses, seed)
+    return guesses
+
+
+def _one_thread() -> Any:
+    """Learning in one thread: threads that wait for each other on a busy core take a hundred times longer."""
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401 (what is loaded later would not be held back)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
+
+
+def _guess_by_folds(
+    features: Any, labels_N: NDArray[np.int64], folds_N: NDArray[np.int64], guesses: NDArray[np.int64], seed: int
+) -> None:
     linear = sparse.issparse(features)
     strength = None
     for fold in range(int(folds_N.max()) + 1):
@@ -169,7 +186,6 @@ def guess_out_of_fold(
         else:
             model = _boosting(seed, int((~test).sum())).fit(features[~test], labels_N[~test])
         guesses[test] = model.predict(features[test])
-    return guesses
 
 
 def _choose_strength(features: Any, labels_N: NDArray[np.int64], folds_N: NDArray[np.int64], fold: int) -> float:

@@ -1,13 +1,16 @@
-"""Mutations of proofs: twenty-five kinds of small damage, most of which make a proof wrong, some of which do not."""
+"""Mutations of proofs: twenty-five kinds of small damage, most of which make a proof wrong, some of which do not.
+
+Whoever judges proofs can be tested with them; `custodiet.logic.damage` says which mutants are wrong for certain.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from benchmarks.logic_oracle import Signature
-from benchmarks.logic_proofs import Proof
+from custodiet.errors import FormulaError
 from custodiet.logic.formulas import (
     And,
     Atom,
@@ -26,7 +29,32 @@ from custodiet.logic.formulas import (
     operands,
     subformulas,
 )
-from custodiet.logic.proofs import Step
+from custodiet.logic.fragments import signature_of
+from custodiet.logic.notation import parse_formula
+from custodiet.logic.proofs import Step, step_from_json
+
+__all__ = ["MUTATIONS", "Mutation", "Proof", "mutants_of", "proof_of_item"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A proof, what it may use, and what it is to prove; `logic` as the kernel names it."""
+
+    steps: tuple[Step, ...]
+    premises: tuple[Formula, ...]
+    goal: Formula
+    logic: str
+
+
+def proof_of_item(item: Mapping[str, Any]) -> Proof:
+    """The proof of an item that `custodiet logic generate` wrote, as `mutants_of` takes it."""
+    return Proof(
+        tuple(map(step_from_json, item["proof"])),
+        tuple(parse_formula(one["formula"]) for one in item["premises"]),
+        parse_formula(item["goal"]["formula"]),
+        item["logic"],
+    )
+
 
 Mutation = Callable[[Proof, random.Random], Proof | None]
 _NO_RULE = ("premise", "assumption")
@@ -288,10 +316,18 @@ def generalized_constant(proof: Proof, rng: random.Random) -> Proof | None:
     if not names or "u" in bound or proof.logic == "datalog":
         return None
     name = rng.choice(names)
-    sort = Signature(proof).sort_of.get(name, "")
-    every = ForAll("u", instantiate(last.formula, {name: "u"}), sort)
+    every = ForAll("u", instantiate(last.formula, {name: "u"}), _sort_of(name, proof))
     steps = (*proof.steps, Step(last.number + 1, every, "universal generalization", (last.number,)))
     return replace(proof, steps=steps, goal=every)
+
+
+def _sort_of(name: str, proof: Proof) -> str:
+    """The sort of a constant; none where the formulas do not tell it."""
+    try:
+        known = signature_of([*proof.premises, proof.goal, *[step.formula for step in proof.steps]])
+    except FormulaError:
+        return ""
+    return known.constants.get(name, "")
 
 
 def invent_premise(proof: Proof, rng: random.Random) -> Proof:
