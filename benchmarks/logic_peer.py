@@ -16,23 +16,21 @@ from custodiet.base.workers import ONE_THREAD
 
 NUM_PROBLEMS = 100
 _PER_PROBLEM = 40  # as in its driver: 200,000 examples of 5,000 problems
-_CODE = (
-    """
-import io, json, random, sys, time, contextlib
-sys.path.insert(0, sys.argv[1])
+_CODE = """
+import contextlib, io, json, random, sys, time
+folder, num_problems, num_examples, seed = sys.argv[1], *map(int, sys.argv[2:])
+sys.path.insert(0, folder)
 import rules, splits
-num, seed = int(sys.argv[2]), int(sys.argv[3])
 with contextlib.redirect_stdout(io.StringIO()):
     rules.precompute_rules()
     random.seed(seed)
     start = time.process_time()
     parts = splits.generate_training_and_test_sets_iid(
-        num, 25, num * %d, 0.9, length_distribution=[0.425, 0.3, 0.2, 0.05, 0.025], answer_at_the_end=True)
+        num_problems, 25, num_examples, 0.9,
+        length_distribution=[0.425, 0.3, 0.2, 0.05, 0.025], answer_at_the_end=True)
     elapsed_s = time.process_time() - start
 print(json.dumps([sum(map(len, parts)), elapsed_s]))
 """
-    % _PER_PROBLEM
-)  # noqa: UP031 (the program has braces)
 
 
 class PeerError(Exception):
@@ -49,7 +47,7 @@ def peer_items_per_second(folder: Path, num_problems: int = NUM_PROBLEMS, seed: 
     if missing:
         raise PeerError(f"{folder} has no {' and no '.join(missing)}")
     done = subprocess.run(
-        [sys.executable, "-c", _CODE, str(folder.resolve()), str(num_problems), str(seed)],
+        [sys.executable, "-c", _CODE, str(folder.resolve()), str(num_problems), str(num_problems * _PER_PROBLEM), str(seed)],
         capture_output=True, text=True, env={**os.environ, **ONE_THREAD},
     )  # fmt: skip
     if done.returncode:

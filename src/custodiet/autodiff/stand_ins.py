@@ -252,7 +252,8 @@ def _numpy_names() -> dict[str, Any]:
     take_lists = ["sum", "prod", "mean", "var", "std", "max", "min", "amax", "amin", "cumsum", "cumprod", "dot", "sort",
                   "matmul", "outer", "inner", "kron", "median", "diff", "clip", "trapezoid", "argmax", "argmin",
                   "average", "ptp", "trace", "transpose", "reshape", "ravel", "flip", "roll", "tile", "repeat",
-                  "where", "interp", "polyval", "diag", "argsort", "take", "cross", "convolve", "einsum"]  # fmt: skip
+                  "where", "interp", "polyval", "diag", "argsort", "take", "cross", "convolve", "einsum",
+                  "atleast_1d"]  # fmt: skip
     for name in take_lists:
         names[name] = _from_list(getattr(real_numpy, name))
     names["float64"] = names["double"] = traced_type(real_numpy.float64)

@@ -27,6 +27,7 @@ def generate(
     distractors: str = _DISTRACTORS,
     vocabulary: Literal["nonce", "neutral", "counterfactual"] = "nonce",
     language: Literal["logic", "english", "both"] = "english",
+    existential_import: Annotated[bool, Parameter(negative=())] = False,
     split: Literal["ood", "iid", "length", "depth"] = "ood",
     answer: Literal["end", "beginning"] = "end",
     format: Literal["jsonl", "parquet", "hf"] = "jsonl",
@@ -53,6 +54,7 @@ def generate(
             premises per problem that would decide the goal if something unknown held.
         vocabulary: words of English: invented, everyday, or everyday against the facts.
         language: the notation of formulas, controlled English, or each problem in one of the two.
+        existential_import: in syllogistic problems every kind has a member; the prompt says which of both holds.
         split: ood: no shape of premises is in two splits. For LogicInference tasks also: iid, by item; length: training
             has at most four premises; depth: training has chains of at most two steps.
         answer: where LogicInference tasks have their yes or no.
@@ -84,6 +86,7 @@ def generate(
         contrary=contrary,
         vocabulary=vocabulary,
         language=language,
+        existential_import=existential_import,
         split_scheme=split,
         answer_position=answer,
     )

@@ -28,13 +28,16 @@ class Coloring:
     Args:
         premises: of any logic; literals are left for `skeleton`, so that a coloring serves all versions of a problem.
         goal: its outer negations are left for `skeleton` too.
+        literals: whether literals are looked at all the same; then a coloring serves these premises alone, and tells
+            apart constants that only facts mention.
     """
 
-    __slots__ = ("_base", "_codes", "_colors", "_goal", "_symbols")
+    __slots__ = ("_base", "_codes", "_colors", "_goal", "_literals", "_symbols")
 
-    def __init__(self, premises: Sequence[Formula], goal: Formula) -> None:
+    def __init__(self, premises: Sequence[Formula], goal: Formula, *, literals: bool = False) -> None:
         self._symbols: dict[str, int] = {}
-        self._codes = [self._code(one, {}) for one in premises if not is_literal(one)]
+        self._literals = literals
+        self._codes = [self._code(one, {}) for one in premises if literals or not is_literal(one)]
         self._goal = self._code(_bare(goal)[0], {})
         self._colors = self._refine()
         self._base = (sorted([_colored(one, self._colors) for one in self._codes]), _colored(self._goal, self._colors))
@@ -100,7 +103,7 @@ class Coloring:
 
     def skeleton(self, premises: Sequence[Formula], goal: Formula) -> str:
         """The fingerprint of an item whose compound premises and goal, up to its negations, are these."""
-        literals = sorted([self._literal(one) for one in premises if is_literal(one)])
+        literals = [] if self._literals else sorted([self._literal(one) for one in premises if is_literal(one)])
         return _digest((self._base, _bare(goal)[1], literals))
 
     def _literal(self, formula: Formula) -> Code:

@@ -80,7 +80,8 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
         InputError: a field that is needed is missing or of the wrong kind.
     """
     try:
-        premises = [parse_formula(one["formula"]) for one in item["premises"]]
+        given = [*item["premises"], *(item.get("implicit_premises") or ())]
+        premises = [parse_formula(one["formula"]) for one in given]
         goal = parse_formula(item["goal"]["formula"])
         logic, label = item["logic"], item["label"]
         words = list(item.get("choices") or ())

@@ -69,7 +69,9 @@ def propagation_rounds(premises: Sequence[Formula], goal: Formula) -> int | None
     using: dict[Atom, list[int]] = {}
     for one in premises:
         if is_literal(one):
-            known[one.body if isinstance(one, Not) else one] = not isinstance(one, Not)
+            body = one.body if isinstance(one, Not) else one
+            if isinstance(body, Atom):
+                known[body] = body is one
             continue
         atoms, rows = _small_table(one)
         for atom in atoms:

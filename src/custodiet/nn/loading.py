@@ -62,9 +62,9 @@ class LoadedModel:
     """size of the *.safetensors files"""
     device: str
     dtype: str
-    end_ids: frozenset[int]
+    end_ids: frozenset[int] = frozenset()
     """tokens with which the model ends a text"""
-    chat_prompt: Callable[[str], str] | None
+    chat_prompt: Callable[[str], str] | None = None
     """puts a user's message into the form in which the model was trained to answer; None: it has none"""
 
 

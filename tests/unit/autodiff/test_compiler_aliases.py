@@ -47,6 +47,18 @@ def new_axis(x, m, v):
     return x * m[0, 0] * m[1, 1]
 
 
+def as_an_array(x, m, v):
+    r = np.asarray(m.T)
+    r[0, 0] = v
+    return x * m[0, 0] * m[1, 1]
+
+
+def as_an_array_of_floats(x, m, v):
+    r = np.asarray(m, dtype=float)
+    r[0, 0] = v
+    return x * m[0, 0] * m[1, 1]
+
+
 def by_branch(x, m, v):
     r = m[:, 0] if v < 9.0 else m[0]
     r[0] = v
@@ -62,7 +74,18 @@ def in_a_helper(x, m, v):
     return x * scaled(m[:, 0], v) * m[0, 0] * m[1, 1]
 
 
-VIEWS = [reshaped, raveled, transposed, column, stepped, new_axis, by_branch, in_a_helper]
+VIEWS = [
+    reshaped,
+    raveled,
+    transposed,
+    column,
+    stepped,
+    new_axis,
+    as_an_array,
+    as_an_array_of_floats,
+    by_branch,
+    in_a_helper,
+]
 
 
 @pytest.mark.parametrize("f", VIEWS, ids=lambda f: f.__name__)

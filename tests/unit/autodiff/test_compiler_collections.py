@@ -204,6 +204,91 @@ def test_lists_that_others_see_change_are_left_to_the_tape(f):
     agree(f, 1.3, 4, argnums=(0,), native=None, differences=True)
 
 
+def itself(items):
+    return items
+
+
+def beside_a_number(items):
+    return 1.0, items
+
+
+def given_back(x, n):
+    items = [x]
+    for k in range(n):
+        items.append(x * k)
+    other = itself(items)
+    items.append(x)
+    return other[0] * len(other)
+
+
+def given_back_in_a_pair(x, n):
+    items = [x]
+    for k in range(n):
+        items.append(x * k)
+    _, other = beside_a_number(items)
+    items.append(x)
+    return other[0] * len(other)
+
+
+def given_back_by_a_closure(x, n):
+    items = [x]
+    for k in range(n):
+        items.append(x * k)
+    get = lambda: items  # noqa: E731
+    other = get()
+    items.append(x)
+    return other[0] * len(other)
+
+
+def chosen(x, n):
+    items = [x]
+    for k in range(n):
+        items.append(x * k)
+    other = items if x > 0.0 else [x]
+    items.append(x)
+    return other[0] * len(other)
+
+
+def two_names_at_once(x, n):
+    items = other = [x]
+    items.append(x * n)
+    return other[-1] * len(other)
+
+
+def read_only(x, n):
+    items = [x]
+    for k in range(n):
+        items.append(x * k)
+    return sum(itself(items)) * itself(items)[n // 2]
+
+
+SHARED = [given_back, given_back_in_a_pair, given_back_by_a_closure, chosen, two_names_at_once]
+
+
+@pytest.mark.parametrize("f", SHARED, ids=lambda f: f.__name__)
+def test_a_list_that_grows_under_two_names_is_left_to_the_tape(f):
+    assert explain(f, 1.5, 3).path == "trace"
+    agree(f, 1.5, 3, argnums=(0,), native=None, warm=[(1.5, 1)], differences=True)
+
+
+def test_a_list_that_grows_and_is_given_back_without_another_name():
+    agree(read_only, 1.5, 3, argnums=(0,), differences=True)
+
+
+def test_an_array_of_a_list_that_grows_is_a_copy():
+    def f(x, n, v):
+        items = [x]
+        for k in range(n):
+            items.append(x * k)
+        a = np.atleast_1d(items)
+        a[0] = v
+        b = np.atleast_1d([x, v])
+        b[0] = v
+        return items[0] * np.sum(a * a) * np.sum(b)
+
+    agree(f, 1.5, 3, 2.0, argnums=(0, 2), warm=[(1.5, 3, 1.5)], differences=True)
+
+
 def test_nested_function_sees_the_list_grow():
     def f(x, n):
         xs = [x]

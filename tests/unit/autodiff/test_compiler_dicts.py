@@ -48,6 +48,26 @@ def through_a_function_that_pairs(x, n):
     return e[0]["u"] * x
 
 
+def two_names_at_once(x, n):
+    d = e = {"u": x}
+    d["u"] = x * 3.0
+    return e["u"] * x
+
+
+def a_name_and_an_item_at_once(x, n):
+    t = {"d": x}
+    t["d"] = d = {"u": x}
+    d["u"] = x * 3.0
+    return t["d"]["u"] * x
+
+
+def through_a_function_that_gets_a_choice(x, n):
+    d = {"u": x}
+    e = same(d if len(d) else None)
+    d["u"] = x * 3.0
+    return e["u"] * x
+
+
 def two_names_in_a_loop(x, n):
     d = {"u": x}
     e = d
@@ -148,7 +168,7 @@ def read_by_a_function(x, n):
 PROGRAMS = [
     in_a_tuple, in_a_dict, in_a_comprehension, through_a_function, through_a_function_that_pairs, two_names_in_a_loop,
     a_second_name_from_a_loop, exchanged, chosen, replaced_on_one_path, named_on_one_path, in_a_default, in_a_closure,
-    made_by_a_function, read_by_a_function,
+    made_by_a_function, read_by_a_function, two_names_at_once, a_name_and_an_item_at_once, through_a_function_that_gets_a_choice,
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from custodiet.autodiff import jacobian, value_and_grad
 from custodiet.autodiff.compiler import composites
 from custodiet.autodiff.compiler.entry import compile_gradient, flatten_argument, kind_of
 from custodiet.autodiff.compiler.show import RUNTIME, show_compiled
+from custodiet.errors import DifferentiationError
 from tests.unit.autodiff.agreement import agree, native_of, traps
 from tests.unit.autodiff.primitive_programs import POINT, PROGRAMS
 
@@ -298,3 +299,51 @@ def test_check_that_raises_before_an_array_is_returned():
     agree(f, V, differences=True)
     assert agree(f, -V, native=False, warm=[(V,)]) is ValueError
     assert agree(f, np.ones(6), native=False, warm=[(V,)]) is ValueError
+
+
+# -- what is no finite number, in a later call --------------------------------------------------------------------------------
+
+
+def test_sign_of_nan_is_nan_and_of_zero_has_none():
+    def f(a, b):
+        return np.sum(np.sign(a) * b)
+
+    for one in (math.nan, -0.0, math.inf, -math.inf):
+        agree(f, np.array([one, 2.0]), W[:2], native=None, warm=[(V[:2], W[:2])])
+    assert math.copysign(1.0, value_and_grad(lambda a: np.sign(a) + 0.0 * a, mode="compile")(-0.0)[0]) == 1.0
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("one", [math.inf, -math.inf, math.nan])
+def test_interpolation_between_infinite_values_is_numpys_or_refused(place, one):
+    knots, values = np.array([-1.0, 0.0, 1.0]), np.array([2.0, 3.0, 5.0])
+
+    def f(x, values):
+        return np.interp(x, knots, values)
+
+    spoilt = values.copy()
+    spoilt[place] = one
+    compiled, taped = value_and_grad(f, mode="compile"), value_and_grad(f, mode="trace")
+    compiled(0.3, values)
+    with np.errstate(invalid="ignore"):
+        for x in (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5):
+            expected, given = np.interp(x, knots, spoilt), []
+            for run in (compiled, taped):
+                try:
+                    given.append(run(x, spoilt)[0])
+                except DifferentiationError:
+                    assert abs(x) <= 1.0
+                    continue
+                np.testing.assert_array_equal(given[-1], expected)
+            touched = knots[max(place - 1, 0)] <= x <= knots[min(place + 1, 2)]
+            assert len(given) == 2 or touched
+
+
+def test_an_average_of_weights_that_sum_to_zero_is_refused():
+    def f(a, w):
+        return np.average(a, axis=0, weights=w)[0]
+
+    a, good, bad = np.ones((2, 2)), np.ones((2, 2)), np.array([[1.0, 1.0], [1.0, -1.0]])
+    agree(f, a, bad, native=False, warm=[(a, good)])
+    with pytest.raises(ZeroDivisionError):
+        value_and_grad(f, mode="trace")(a, bad)

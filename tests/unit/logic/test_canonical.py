@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from custodiet.logic.canonical import outline, skeleton
+from custodiet.logic.canonical import Coloring, outline, skeleton
 from custodiet.logic.formulas import And, Atom, Equal, Exists, ForAll, Formula, Iff, Implies, Not, Or, complement
 from custodiet.logic.notation import parse_formula
 from tests.unit.logic.test_notation import formulas
@@ -72,3 +72,15 @@ def test_long_chains_are_told_apart_by_where_the_fact_stands() -> None:
     goal = parse_formula("a5")
     seen = {skeleton([*chain, parse_formula(f"a{i}")], goal) for i in range(5)}
     assert len(seen) == 5
+
+
+def test_constants_that_only_facts_mention_are_told_apart_if_literals_are_looked_at() -> None:
+    def whole(*facts: str) -> str:
+        premises = [parse_formula(one) for one in ("forall x: forall y: R(x, y) & P(y) -> Q(x)", *facts)]
+        goal = parse_formula("Q(a)")
+        return Coloring(premises, goal, literals=True).skeleton(premises, goal)
+
+    right, wrong = whole("R(a, b)", "P(b)", "P(d)"), whole("R(a, b)", "P(c)", "P(d)")
+    assert right != wrong
+    assert right == whole("P(e)", "P(k)", "R(a, k)")
+    assert wrong == whole("P(e)", "P(k)", "R(a, b)")

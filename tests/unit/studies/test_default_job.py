@@ -124,6 +124,6 @@ def test_claims_of_the_goldfish_study():
     assert claims["goldfish_extraction_pooled"].measured == 0.0
     assert claims["goldfish_extraction_pooled"].verdict == "inconclusive"  # 48 samples: high is .074
     assert claims["goldfish_membership_auc"].published is None
-    assert set(STUDIES) == {"autodiff", "capacity", "cross-entropy", "goldfish"} and np.isfinite(
+    assert set(STUDIES) == {"autodiff", "capacity", "cross-entropy", "goldfish", "logic-chains"} and np.isfinite(
         claims["goldfish_membership_auc"].measured or np.nan
     )

@@ -471,6 +471,10 @@ class CallExpressions(Comprehensions):
         """The value that a function returns; statements know how."""
         raise TypeError("Expressions is half of a Lowerer")
 
+    def _handed(self, node: ast.expr) -> Value:
+        """An argument; `_inline` looks after those that are names."""
+        return self.passed(node) if isinstance(node, ast.Name) else self.hold(self.passed(node))
+
     def _bind(self, body: ast.FunctionDef | ast.Lambda, defaults: dict[str, Value], node: ast.Call) -> dict[str, Value]:
         if body.args.vararg or body.args.kwarg:
             raise Declined(f"`{told(node)}`, which has * or ** parameters", line=node.lineno)
@@ -479,9 +483,9 @@ class CallExpressions(Comprehensions):
         if len(node.args) > len(names):
             raise Declined(f"`{told(node)}` with too many arguments", line=node.lineno)
         for name, one in zip(names, node.args, strict=False):
-            env[name] = self.passed(one)
+            env[name] = self._handed(one)
         for one in node.keywords:
-            env[str(one.arg)] = self.passed(one.value)
+            env[str(one.arg)] = self._handed(one.value)
         wanted = [*names, *(one.arg for one in body.args.kwonlyargs)]
         if set(env) != set(wanted):
             raise Declined(f"`{told(node)}` with these arguments", line=node.lineno)

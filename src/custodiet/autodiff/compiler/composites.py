@@ -270,6 +270,7 @@ def interp(x, xp, fp):
     if x > xp[n - 1]:
         return fp[n - 1]
     low = min(bisect_right(xp, x) - 1, n - 2)
+    assert math.isfinite(fp[low + 1] - fp[low])  # NumPy has three formulas for what is infinite
     return fp[low] + (fp[low + 1] - fp[low]) / (xp[low + 1] - xp[low]) * (x - xp[low])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
+from custodiet.autodiff.compiler.arrays import is_list
 from custodiet.autodiff.compiler.calls import Recursion
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Const, Ref, Require, View
@@ -44,6 +45,20 @@ class GrowingLists(Recursion):
     def passed(self, node: ast.expr) -> Value:
         """What a call, a loop or a `return` reads: a growing list is shown as it is now."""
         return super().passed(node)
+
+    def hold(self, value: Value) -> Value:
+        """A growing list as it is now, such as a function gives back, gets no name either."""
+        for name, one in self.frame.env.items():
+            if isinstance(one, Growing) and self._shows(value, one):
+                raise Declined(f"{name}, a list that grows, gets a second name", line=self.line)
+        return super().hold(value)
+
+    def _shows(self, value: Value, grown: Growing) -> bool:
+        if isinstance(value, Tup | Mapping):
+            return any(
+                self._shows(one, grown) for one in (value.items if isinstance(value, Tup) else value.items.values())
+            )
+        return is_list(value) and self.base_name(value.name) == self.base_name(grown.memory.name)
 
     def handed_back(self, value: Value) -> Value:
         """What a function returns: a dict that is only this function's is the caller's own from now on."""

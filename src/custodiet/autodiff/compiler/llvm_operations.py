@@ -259,7 +259,8 @@ class Operations:
     def _op_sign(self, a: str) -> str:
         zero = self.literal(Const(0.0))
         one = self.new(f"call double @llvm.copysign.f64(double {self.literal(Const(1.0))}, double {a})")
-        return self.new(f"select i1 {self.new(f'fcmp oeq double {a}, {zero}')}, double {zero}, double {one}")
+        rest = self.new(f"fadd double {a}, {zero}")  # zero, without a sign, or NaN
+        return self.new(f"select i1 {self.new(f'fcmp one double {a}, {zero}')}, double {one}, double {rest}")
 
     def _op_cfmod(self, a: str, b: str) -> str:
         """The remainder with the sign of the dividend."""

@@ -224,9 +224,10 @@ class Lowerer(RareStatements):
 
     def _do_Assign(self, node: ast.Assign) -> None:
         self.refuse_live_view(node.value)
-        value = (
-            self.kept(node.value) if any(isinstance(one, ast.Name) for one in node.targets) else self.value(node.value)
-        )
+        named = any(isinstance(one, ast.Name) for one in node.targets)
+        value = self.kept(node.value) if named else self.hold(self.value(node.value))
+        if len(node.targets) > 1:
+            value = let_go(value)
         for target in node.targets:
             self.assign(target, value)
 
@@ -493,10 +494,10 @@ class Lowerer(RareStatements):
             self.block = outer
             self.frame.env = before
         unchanged, grew, latches = self._latches(headers, after_env, before, types, node.lineno)
+        if grew:  # what does not change may do so once the types are what they are
+            return None
         if unchanged:
             return unchanged
-        if grew:
-            return None
         made: list[Header] = []
         for one, refs in headers.items():
             for place, ref in enumerate(refs):

@@ -25,7 +25,7 @@ from custodiet.autodiff.compiler.array_arguments import (
     plain_number,
     told,
 )
-from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Const, Operand, Require
 from custodiet.autodiff.compiler.values import Static, Tup
@@ -443,10 +443,13 @@ def triangle(lower: bool) -> Handler:
 
 def at_least_1d(self: Any, node: ast.Call) -> Any:
     """``np.atleast_1d`` of one array."""
-    given = arguments(self, node, ("a",))
-    if plain_number(given["a"]):
-        return items_to_array(self, Tup([given["a"]]), node.lineno)
-    return given["a"] if is_array(given["a"]) else as_lazy(self, given["a"], node.lineno)
+    value = arguments(self, node, ("a",))["a"]
+    if plain_number(value) or isinstance(value, Tup):
+        return items_to_array(self, value if isinstance(value, Tup) else Tup([value]), node.lineno)
+    array = as_lazy(self, value, node.lineno)
+    if is_list(value):  # NumPy makes an array of it
+        return Lazy(array.dims, array.dtype, array.element)
+    return value if is_array(value) else array
 
 
 MOVES: dict[Any, Handler] = {

@@ -23,7 +23,7 @@ from custodiet.autodiff.compiler.array_arguments import (
     told,
 )
 from custodiet.autodiff.compiler.array_arguments import joined as join_arrays
-from custodiet.autodiff.compiler.arrays import Lazy, is_array
+from custodiet.autodiff.compiler.arrays import Lazy, is_array, is_list
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Const, Operand, Store
 from custodiet.autodiff.compiler.moving_calls import MOVES, MOVING_METHODS
@@ -374,7 +374,10 @@ def _append(self: Any, node: ast.Call) -> Any:
 
 
 def _make(self: Any, node: ast.Call) -> Any:
-    given = arguments(self, node, ("object", "dtype"))
+    return _made(self, arguments(self, node, ("object", "dtype")), node)
+
+
+def _made(self: Any, given: dict[str, Any], node: ast.Call) -> Any:
     kind = given.get("dtype")
     if kind is not None and not (isinstance(kind, Static) and kind.value in (float, np.float64, "float64")):
         raise Declined("an array of another dtype than float64", line=node.lineno)
@@ -385,9 +388,11 @@ def _make(self: Any, node: ast.Call) -> Any:
 
 
 def _as_array(self: Any, node: ast.Call) -> Any:
-    value = self.value(node.args[0])
-    plain = len(node.args) == 1 and not node.keywords
-    return value if is_array(value) and not value.type.is_list and plain else _make(self, node)
+    given = arguments(self, node, ("object", "dtype"))
+    value, made = given["object"], _made(self, given, node)
+    if isinstance(value, Lazy) or (is_array(value) and not is_list(value)):
+        return value if as_lazy(self, value, node.lineno).dtype == made.dtype else made
+    return made
 
 
 def _shape_of(self: Any, values: list[Any], size: Callable[[], Operand], line: int) -> list[Operand]:

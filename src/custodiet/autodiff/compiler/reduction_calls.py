@@ -221,6 +221,17 @@ def average(self: Any, node: ast.Call) -> Any:
         self._same(mine, theirs, line)
     product = self.binary(ast.Mult(), array, weights, line)
     total, whole = (self.reduce(one, axes, "sum", line) for one in (product, weights))
+
+    def weighed(one: Operand) -> Operand:
+        one = self.as_float(one, line)
+        self.emit(Require(self.op("fne", one, Const(0.0)), line=line))  # NumPy refuses the whole call
+        return one
+
+    whole = (
+        self.materialize(self.elementwise([whole], weighed, "f", line), line)
+        if isinstance(whole, Lazy)
+        else weighed(whole)
+    )
     return self.binary(ast.Div(), total, whole, line)
 
 

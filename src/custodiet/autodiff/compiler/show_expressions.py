@@ -37,8 +37,8 @@ class Frames(list[Any]):
 
 
 def sign(x: float) -> float:
-    """-1, 0 or 1."""
-    return 0.0 if x == 0.0 else math.copysign(1.0, x)
+    """-1, 0 or 1; NaN of NaN."""
+    return math.copysign(1.0, x) if abs(x) > 0.0 else x + 0.0
 
 
 def powd(a: float, b: float) -> float:

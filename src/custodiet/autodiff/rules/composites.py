@@ -139,7 +139,10 @@ def average(a: Any, axis: Any = None, weights: Any = None) -> Any:
     if shape_of(weights) != shape_of(a):
         weights = np.reshape(weights, tuple(n if k == axis % ndim_of(a) else 1 for k, n in enumerate(shape_of(a))))
         weights = np.broadcast_to(weights, shape_of(a))
-    return np.sum(a * weights, axis=axis) / np.sum(weights, axis=axis)
+    whole = np.sum(weights, axis=axis)
+    if np.any(primal_of(whole) == 0.0):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+    return np.sum(a * weights, axis=axis) / whole
 
 
 @composite(np.cross)
@@ -164,7 +167,15 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     plain, knots = primal_of(x), np.asarray(primal_of(xp))
     low = np.clip(np.searchsorted(knots, plain, side="right") - 1, 0, len(knots) - 2)
     x0, x1, y0, y1 = xp[low], xp[low + 1], fp[low], fp[low + 1]
-    inside = y0 + (y1 - y0) / (x1 - x0) * (x - x0)
+    with np.errstate(invalid="ignore"):
+        inside = y0 + (y1 - y0) / (x1 - x0) * (x - x0)
+    among = (plain >= knots[0]) & (plain <= knots[-1])
+    if not np.all(
+        np.isfinite(primal_of(inside)) | ~among
+    ):  # NaN is NaN; of what is infinite NumPy makes more than the formula
+        expected = np.interp(plain, knots, np.asarray(primal_of(fp)))
+        if not np.all(np.isnan(expected) | np.isfinite(primal_of(inside)) | ~among):
+            raise DifferentiationError("np.interp between values that are infinite or NaN has no derivative")
     inside = np.where(plain < knots[0], fp[0] if left is None else left, inside)
     return np.where(plain > knots[-1], fp[-1] if right is None else right, inside)
 

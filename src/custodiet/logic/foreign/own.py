@@ -1,4 +1,7 @@
-"""custodiet's own items, and anything with formulas in its notation: `premises`, `goal`, `label`."""
+"""custodiet's own items, and anything with formulas in its notation: `premises`, `goal`, `label`.
+
+What an item has as `implicit_premises` counts as stated.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ def _read(place: str, row: Row) -> Iterator[Claim | Unreadable]:
         yield Unreadable(place, "no premises, goal and label (entailed, contradicted, unknown)")
         return
     try:
-        premises = tuple(parse_formula(str(_formula_text(one))) for one in row["premises"])
+        given = [*row["premises"], *(row.get("implicit_premises") or ())]
+        premises = tuple(parse_formula(str(_formula_text(one))) for one in given)
         goal = parse_formula(str(_formula_text(row["goal"])))
     except FormulaError:
         yield Unreadable(place, "a formula that cannot be read")

@@ -17,9 +17,10 @@ __all__ = [
     "SPLIT_SCHEMES",
     "VOCABULARIES",
     "GenerateConfig",
+    "least_premises",
 ]
 
-LOGICS = ("propositional", "monadic", "relational")
+LOGICS = ("propositional", "syllogistic", "monadic", "relational", "datalog")
 LANGUAGES = ("logic", "english", "both")
 VOCABULARIES = ("nonce", "neutral", "counterfactual")
 DISTRACTOR_KINDS = ("near-miss", "dead-end", "same-vocabulary")
@@ -37,6 +38,7 @@ SPLIT_SCHEMES = ("ood", "iid", "length", "depth")
 ANSWER_POSITIONS = ("end", "beginning")
 MATRIX: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PROVED, LOGICS),
+    "consistency": LOGICS[:-1],  # no program of Datalog contradicts itself
     "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
     **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
     **dict.fromkeys(_KNIGHTS, ("propositional",)),
@@ -60,7 +62,8 @@ class GenerateConfig:
         contrary: premises per problem that lead to the goal or its negation from what cannot be known.
         vocabulary: of English.
         language: `logic`, `english`, or `both`: each problem in one of the two, by chance.
-        goal_forms: names of `chains.GOAL_FORMS`.
+        goal_forms: names of `chains.GOAL_FORMS`; syllogistic goals and those of Datalog have their own.
+        existential_import: whether every kind of a syllogistic problem has a member without being said to.
         split_scheme: `ood`: disjoint by the shapes of premises. For the LogicInference tasks also `iid` (by item, as that
             data set has it: renamed copies of a problem in several splits), `length` (training has at most four premises)
             and `depth` (training has chains of at most two steps, testing needs more, proved; the rest is validation).
@@ -84,6 +87,7 @@ class GenerateConfig:
     vocabulary: str = "nonce"
     language: str = "english"
     goal_forms: tuple[str, ...] = GOAL_FORMS
+    existential_import: bool = False
     split_scheme: str = "ood"
     answer_position: str = "end"
     balanced: bool = True
@@ -123,13 +127,21 @@ class GenerateConfig:
         _range("--premises", self.premises, 2, _MAX_PREMISES)
         if not 0 <= self.contrary <= self.premises[1]:
             raise UsageError("--distractors contrary:K", expected=f"0 to {self.premises[1]}", got=self.contrary)
-        if min_premises(self.depth[0]) > self.premises[1]:
+        if self.existential_import and "syllogistic" not in self.logics:
             raise UsageError(
-                f"a chain of {self.depth[0]} steps does not fit into {self.premises[1]} premises",
-                expected=f"--premises up to {min_premises(self.depth[0])} or more",
-                got=self.premises[1],
-                hint="Lower --depth or raise --premises.",
+                "--existential-import is about syllogistic problems",
+                expected="--logic syllogistic",
+                got=", ".join(self.logics),
             )
+        for logic in self.logics:
+            least = least_premises(logic, self.depth[0])
+            if least > self.premises[1]:
+                raise UsageError(
+                    f"a chain of {self.depth[0]} steps does not fit into {self.premises[1]} premises of {logic} logic",
+                    expected=f"--premises up to {least} or more",
+                    got=self.premises[1],
+                    hint="Lower --depth or raise --premises.",
+                )
         fitting = [form for form in self.goal_forms if min_premises(self.depth[0], form) <= self.premises[1]]
         if not fitting:
             raise UsageError(
@@ -140,6 +152,15 @@ class GenerateConfig:
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain data."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def least_premises(logic: str, depth: int, goal_form: str = "literal") -> int:
+    """The fewest premises of a problem with chains of that many steps (in syllogistic logic one more than with
+    existential import).
+    """
+    if logic in ("syllogistic", "datalog"):
+        return 2 * depth + 3  # a switch, a chain to each answer, and two more: see the frames of these logics
+    return min_premises(depth, goal_form)
 
 
 def _known(option: str, values: tuple[str, ...], options: Any) -> None:

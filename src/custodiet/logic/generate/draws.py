@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TypeVar
 
 from custodiet.base.rng import python_rng
@@ -47,6 +48,14 @@ class Draws:
         for index in range(len(items) - 1, 0, -1):
             other = int(draw() * (index + 1))
             items[index], items[other] = items[other], items[index]
+
+    def names(self, letters: str, rounds: int) -> Iterator[str]:
+        """Names without end, each once: the letters with so many numbers in random order, then with further numbers."""
+        mixed = [f"{letter}{turn}" if turn else letter for turn in range(rounds) for letter in letters]
+        self.shuffle(mixed)
+        yield from mixed
+        for turn in count(rounds):
+            yield from [f"{letter}{turn}" for letter in letters]
 
     def sample(self, options: Sequence[T], num: int) -> list[T]:
         """That many different options, in random order."""

@@ -6,13 +6,13 @@ with each label as often as with any other, so neither tells anything by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from custodiet.errors import CustodietError
 from custodiet.logic.canonical import Coloring, outline
-from custodiet.logic.formulas import Formula, complement
+from custodiet.logic.formulas import Formula, Not, complement, is_literal
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.steps import Line
@@ -67,6 +67,11 @@ class Case:
     num_negations: int
 
     @property
+    def given(self) -> list[Formula]:
+        """What may be used: the premises, and what holds without being stated."""
+        return [*self.premises, *self.problem.implicit]
+
+    @property
     def opposite(self) -> Formula:
         """What holds exactly where the goal does not."""
         if self.negated:
@@ -79,14 +84,15 @@ class Case:
         return self.problem.versions[self.version].support
 
     def depth(self) -> dict[str, int] | None:
-        """Bounds on the rounds of one-premise inference; None for unknown."""
-        if self.label == UNKNOWN:
+        """Bounds on the rounds of one-premise inference; None where no premises settle the goal."""
+        if not self.support:
             return None
+        more = self.problem.versions[self.version].num_renamings
         exact = self.problem.versions[self.version].depth
         if exact is not None:
-            return {"at_least": exact, "at_most": exact}
+            return {"at_least": exact, "at_most": exact + more}
         cases = self.problem.step_kinds.count("dilemma")
-        return {"at_least": 1, "at_most": self.problem.num_steps + cases + (self.problem.goal_form != "literal")}
+        return {"at_least": 1, "at_most": self.problem.num_steps + cases + more + (self.problem.goal_form != "literal")}
 
     def skeleton(self) -> str:
         """The fingerprint of the premises and the goal (see `canonical`)."""
@@ -112,13 +118,19 @@ def _num_negations(formula: Formula) -> int:
 
 
 def cases_of(draws: Draws, problem: Problem) -> list[Case]:
-    """The six cases of a problem, in random order, the proofs checked.
+    """The six cases of a problem, in random order, the proofs checked; eight where it has a sibling.
 
     Raises:
         CustodietError: the kernel rejects a proof or does not find a rule where it is named; a defect.
     """
+    cases = [case for one in (problem, problem.sibling) if one is not None for case in _cases_of(one)]
+    draws.shuffle(cases)
+    return cases
+
+
+def _cases_of(problem: Problem) -> list[Case]:
     turned = complement(problem.goal) if problem.opposite is None else problem.opposite
-    coloring = Coloring(problem.premises, problem.goal)
+    colorings = _colorings(problem)
     common = sum([_num_negations(one) for one in problem.premises]) - _num_negations(problem.versions[0].switch)
     cases = []
     for version, told in enumerate(problem.versions):
@@ -129,9 +141,25 @@ def cases_of(draws: Draws, problem: Problem) -> list[Case]:
             if negated and told.opposite_lines is not None:
                 proof = _checked_proof(problem, premises, goal, told.opposite_lines, label)
             num = common + _num_negations(told.switch) + _num_negations(goal)
+            coloring = colorings(version, goal)
             cases.append(Case(problem, version, negated, premises, goal, label, proof, coloring, num))
-    draws.shuffle(cases)
     return cases
+
+
+def _colorings(problem: Problem) -> Callable[[int, Formula], Coloring]:
+    """(version, goal) -> its coloring. Where versions differ by a literal, and goals by a negation, one serves them all."""
+    compound = problem.opposite is not None or not all(is_literal(one.switch) for one in problem.versions)
+    facts = problem.logic == "datalog" or problem.has_equality  # constants that are in facts alone
+    made: dict[tuple[int, Formula] | None, Coloring] = {}
+
+    def coloring(version: int, goal: Formula) -> Coloring:
+        key = (version, goal.body if facts and isinstance(goal, Not) else goal) if compound or facts else None
+        found = made.get(key)
+        if found is None:
+            found = made[key] = Coloring(problem.premises_of(version), goal, literals=facts)
+        return found
+
+    return coloring
 
 
 def _checked_proof(
@@ -139,8 +167,9 @@ def _checked_proof(
 ) -> tuple[Step, ...]:
     if not lines:
         return ()
-    proof = numbered_proof(lines, premises)
-    verdict = check_proof(proof, premises, goal, logic=problem.logic)
+    given = [*premises, *problem.implicit]
+    proof = numbered_proof(lines, given)
+    verdict = check_proof(proof, given, goal, logic=problem.logic)
     if verdict.problems or verdict.conclusion != label:
         told = verdict.problems[0].message if verdict.problems else f"it proves {verdict.conclusion}"
         raise CustodietError(
@@ -151,7 +180,12 @@ def _checked_proof(
 
 def outline_of(problem: Problem) -> str:
     """The fingerprint that all cases of a problem share, and all items of their skeletons."""
-    return outline(problem.premises, problem.goal)
+    found = outline(problem.premises, problem.goal)
+    if problem.opposite is None:
+        return found
+    return (
+        f"{int(found, 16) ^ int(outline(problem.premises, problem.opposite), 16):016x}"  # whichever is called the goal
+    )
 
 
 def numbered_proof(lines: Sequence[Line], premises: Sequence[Formula]) -> tuple[Step, ...]:

@@ -28,10 +28,10 @@ from custodiet.logic.formulas import (
     is_literal,
 )
 from custodiet.logic.generate.draws import Draws
-from custodiet.logic.generate.problem import Problem, Version
+from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.steps import Line
 
-__all__ = ["Lift", "lift_problem"]
+__all__ = ["Lift", "lift_problem", "sorts_can_be_told"]
 
 _VARIABLES = ("x", "y", "z")
 _PREDICATES = "ABCDEFGHIJKLMNOPQRST"
@@ -133,8 +133,7 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
 
     Returns:
         The problem with new premises, goal and proofs; labels, supports and depths stay what they were. Its `models` are
-        left out: whoever certifies the lifted problem finds new ones. None if two premises became one, or if the sort of a
-        constant could not be told from what is said of it.
+        left out: whoever certifies the lifted problem finds new ones. None if two premises became one.
     """
     atoms: dict[Atom, None] = {}
     for one in (*problem.premises, *[version.switch for version in problem.versions], problem.goal):
@@ -183,26 +182,31 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
     premises = [stated[one] for one in problem.premises]
     if len(set(premises)) < len(premises):
         return None
-    common = premises[: problem.switch_at] + premises[problem.switch_at + 1 :]
-    if any(sorts) and not all(_sorts_can_be_told(common, one.switch, goal) for one in versions):
-        return None
     return replace(
         problem,
         logic=logic,
         premises=premises,
         goal=goal,
-        versions=_three(versions),
+        versions=tuple(versions),
+        frame=frozenset([stated[one] for one in problem.frame]),
         predicates=lift.predicates(),
         constants=dict(zip([*subjects, *others], list(sorts) * 3, strict=False)),
         engines=(),
     )
 
 
-def _sorts_can_be_told(common: Sequence[Formula], switch: Formula, goal: Formula) -> bool:
+def sorts_can_be_told(problem: Problem) -> bool:
     """Whether something is said of each constant that is also said of all, or some, individuals of a sort."""
+    if not any(problem.constants.values()):
+        return True
+    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    return all(_sorts_can_be_told([*common, one.switch, problem.goal]) for one in problem.versions)
+
+
+def _sorts_can_be_told(formulas: Sequence[Formula]) -> bool:
     told: set[str] = set()
     asked: dict[str, set[str]] = {}
-    for one in (*common, switch, goal):
+    for one in formulas:
         if isinstance(one, (ForAll, Exists)):
             told.update([atom.predicate for atom in atoms_of(one)])
         else:
@@ -210,10 +214,6 @@ def _sorts_can_be_told(common: Sequence[Formula], switch: Formula, goal: Formula
                 for term in atom.args:
                     asked.setdefault(term, set()).add(atom.predicate)
     return all(not told.isdisjoint(predicates) for predicates in asked.values())
-
-
-def _three(versions: list[Version]) -> tuple[Version, Version, Version]:
-    return versions[0], versions[1], versions[2]
 
 
 def _distractor(draws: Draws, lift: Lift, formula: Formula, subjects: Sequence[str], others: Sequence[str]) -> Formula:

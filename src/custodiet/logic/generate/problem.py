@@ -11,7 +11,7 @@ from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
 from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
 from custodiet.logic.engines.truth_table import MAX_ATOMS, Table, column_label, conjunction, rests, row_in
-from custodiet.logic.formulas import Atom, Formula, atoms_of, complement, constants_of, is_literal
+from custodiet.logic.formulas import Atom, Equal, Formula, atoms_of, complement, constants_of, is_literal, subformulas
 from custodiet.logic.fragments import Signature
 from custodiet.logic.generate.chains import Frame, draw_frame
 from custodiet.logic.generate.distractors import Witnesses, draw_distractors
@@ -20,7 +20,7 @@ from custodiet.logic.generate.steps import Line
 from custodiet.logic.minimal import propagation_rounds
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Decision, Model, evaluate, label_of
 
-__all__ = ["Problem", "Version", "certify_problem", "draw_propositional"]
+__all__ = ["Problem", "Version", "certify_problem", "draw_propositional", "signature_of_problem"]
 
 _LETTERS = "abcdefghijklmnopqrst"  # u to z are variables
 _MAX_ATTEMPTS = 200
@@ -36,8 +36,11 @@ class Version:
         lines: the proof of the goal or of its complement; empty for `unknown`.
         support: 0-based places of the premises that the proof needs: each is in every support, so it is the only one.
         models: for `unknown` one where the goal is true and one where it is false.
-        depth: rounds of one-premise inference (`minimal.propagation_rounds`); None if cases are needed, or `unknown`.
+        depth: rounds of one-premise inference (`minimal.propagation_rounds`), in syllogistic problems about a member of
+            the subject, of which what is said of the subject is known; in Datalog of rules. None if cases are needed, for
+            `unknown`, and for what is not derived.
         opposite_lines: the proof where the question is the goal's opposite; None where `lines` serves both.
+        num_renamings: lines of the proof that put one name for another; each may take a round more.
     """
 
     switch: Formula
@@ -47,6 +50,7 @@ class Version:
     models: tuple[Model, Model] | None
     depth: int | None
     opposite_lines: list[Line] | None = None
+    num_renamings: int = 0
 
 
 @dataclass(slots=True)
@@ -58,15 +62,17 @@ class Problem:
         premises: of version 0; the switch stands at `switch_at`.
         switch_at: 0-based place.
         goal: the question.
-        versions: goal follows, goal is refuted, neither.
+        versions: goal follows, goal is refuted, and, where the logic can leave it open, neither.
         num_steps: steps of the chains as drawn.
-        goal_form: one of `chains.GOAL_FORMS`.
+        goal_form: one of `chains.GOAL_FORMS`, or the pair of forms that a syllogistic problem asks.
         step_kinds: of the chains.
         distractors: kind -> how many.
         frame: the premises that belong to the chains, live or dead.
         predicates: predicate -> sorts of its arguments.
         constants: constant -> sort, those of proofs included.
         opposite: what is asked where the goal is turned around; its complement if there is nothing better.
+        implicit: premises that hold without being stated.
+        sibling: the same premises with another goal, which holds in the versions where this one does not.
         engines: names of those that agreed on every label.
     """
 
@@ -83,8 +89,17 @@ class Problem:
     predicates: dict[str, tuple[str, ...]]
     constants: dict[str, str] = field(default_factory=dict)
     opposite: Formula | None = None
+    implicit: tuple[Formula, ...] = ()
+    sibling: Problem | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
+
+    @property
+    def has_equality(self) -> bool:
+        """Whether a premise speaks of equality."""
+        return self.logic == "relational" and any(
+            isinstance(one, Equal) for premise in self.premises for one in subformulas(premise)
+        )
 
     def premises_of(self, version: int) -> list[Formula]:
         """The premises with the switch of a version."""
@@ -377,16 +392,13 @@ def certify_problem(problem: Problem) -> bool:
     Raises:
         CustodietError: two engines disagree.
     """
-    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    common = [*problem.implicit, *problem.premises[: problem.switch_at], *problem.premises[problem.switch_at + 1 :]]
     switches = [version.switch for version in problem.versions]
-    stated = {name for one in (*common, *switches, problem.goal) for name in constants_of(one)}
-    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
-    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
-    signature = Signature(problem.predicates, constants, sorts)
+    signature = signature_of_problem(problem)
     with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
         decisions = _decisions(ground, len(common), problem.goal)
     labels = [one.label for one in decisions]
-    if problem.logic == "monadic" and len(problem.predicates) <= MAX_PREDICATES:
+    if problem.logic in ("syllogistic", "monadic") and len(problem.predicates) <= MAX_PREDICATES:
         second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
     else:
         second, engine = _labels_by_tableau(common, switches, problem.goal, signature)
@@ -399,6 +411,15 @@ def certify_problem(problem: Problem) -> bool:
         _check_models(decision, [*common, version.switch], problem.goal)
     problem.engines = (decisions[0].engines[0], engine)
     return True
+
+
+def signature_of_problem(problem: Problem) -> Signature:
+    """The names of the problem's formulas, with their sorts."""
+    formulas = (*problem.implicit, *problem.premises, *[one.switch for one in problem.versions], problem.goal)
+    stated = {name for one in formulas for name in constants_of(one)}
+    sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
+    constants = {name: sort for name, sort in problem.constants.items() if name in stated}
+    return Signature(problem.predicates, constants, sorts)
 
 
 def _labels_by_tableau(

@@ -104,12 +104,10 @@ def _rows(
             "label": case.label,
         }
         extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
-        twins = [
-            names[other] for other, one in enumerate(made) if one["case"].negated == case.negated and other != place
-        ]
+        twins = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
         rest = {
             "support": [one + 1 for one in case.support],
-            "support_unique": True if case.proof else None,
+            "support_unique": True if case.support else None,
             "depth": depth,
             "counter_models": [one.to_json() for one in case.problem.versions[case.version].models or ()],
             "skeleton": case.skeleton(),
@@ -121,6 +119,8 @@ def _rows(
             "certificates": list(problem.engines) + (["kernel"] if case.proof else ["evaluated counter-models"]),
             **extras,
         }
+        if problem.implicit:
+            rest["implicit_premises"] = [texts.plain(one) for one in problem.implicit]
         parts = [
             json.dumps(fields, ensure_ascii=False)[:-1],
             f'"premises": [{", ".join([texts.sentence(one) for one in premises])}]',
@@ -158,12 +158,14 @@ class _Fragments:
     def proof(self, case: Case) -> str:
         found = self._proofs.get(case.proof)
         if found is None:
-            places = {one: place for place, one in enumerate(case.premises, start=1)}
+            places = {one: ("premise", place) for place, one in enumerate(case.premises, start=1)}
+            places |= {one: ("implicit_premise", place) for place, one in enumerate(case.problem.implicit, start=1)}
             lines = []
             for step in case.proof:
                 line = {**step_to_json(step), "text": self._wording.sentence(step.formula)}
                 if step.rule == "premise":
-                    line["premise"] = places[step.formula]
+                    key, place = places[step.formula]
+                    line[key] = place
                 lines.append(line)
             found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
         return found

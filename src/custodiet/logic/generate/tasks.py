@@ -11,28 +11,57 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from custodiet.errors import FormulaError
 from custodiet.logic.engines.decide import certify
 from custodiet.logic.english.prompts import NOTES
-from custodiet.logic.formulas import Atom, Formula, Iff, Implies, atoms_of, complement, is_literal
+from custodiet.logic.formulas import (
+    And,
+    Atom,
+    Exists,
+    ForAll,
+    Formula,
+    Iff,
+    Implies,
+    Not,
+    atoms_of,
+    complement,
+    is_literal,
+)
+from custodiet.logic.generate.datalog_distractors import near_miss
 from custodiet.logic.generate.draws import Draws
-from custodiet.logic.generate.items import LABELS, Case, Wording
+from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, LABELS, Case, Wording
 from custodiet.logic.kernel import check_proof
 from custodiet.logic.proofs import Step, format_step
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, UNKNOWN, evaluate
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, evaluate
 
 __all__ = ["TASKS", "Row", "Task"]
 
 Row = dict[str, Any]
 Task = Callable[[Draws, list[Case], Wording], "list[Row] | None"]
-"""(draws, six cases, wording) -> six rows with `prompt`, `answer`, `choices` and what else the task knows; or None,
+"""(draws, the cases of a problem, wording) -> six rows with `prompt`, `answer`, `choices` and what else the task knows; or None,
 where the problem does not lend itself to the task and another one must be drawn"""
 
 _LETTERS = "ABCDEFGH"
+_STEP_LOGICS = {"syllogistic": "monadic", "datalog": "relational"}
+"""logic -> the one that the lines of its proofs belong to"""
+_CLOSED_WORLD = ("datalog",)
+"""logics in which nothing is unknown"""
+_WITHOUT_OR = ("syllogistic", "datalog")
 
 
 def _label(case: Case, premises: Sequence[Formula], goal: Formula) -> str:
     """The label of another question about a case's symbols, by two engines."""
-    return certify(case.problem.logic, premises, goal, models=False, constants=case.problem.constants).label
+    logic = _STEP_LOGICS.get(case.problem.logic, case.problem.logic)
+    given = [*premises, *case.problem.implicit]
+    return certify(logic, given, goal, models=False, constants=case.problem.constants).label
+
+
+def _program_label(premises: Sequence[Formula], goal: Formula) -> str:
+    """The label of a goal in another program, by two engines; `inconsistent` if it is no stratified program."""
+    try:
+        return certify("datalog", premises, goal, models=False).label
+    except FormulaError:
+        return INCONSISTENT
 
 
 def _listed(premises: Sequence[Formula], wording: Wording) -> str:
@@ -42,34 +71,62 @@ def _listed(premises: Sequence[Formula], wording: Wording) -> str:
 
 def _read_so(case: Case, wording: Wording) -> str:
     """What a reader must be told to have the same logic in mind."""
+    logic = case.problem.logic
     if wording.language == "logic":
-        return "~ is not, & is and, | is or (maybe both), -> is if ... then, <-> is if and only if."
-    told = [NOTES["inclusive or"][2], NOTES["only the premises"][0]]
-    if case.problem.constants:
+        told = ["~ is not, & is and, | is or (maybe both), -> is if ... then, <-> is if and only if."]
+    else:
+        told = [NOTES["inclusive or"][2]] if logic not in _WITHOUT_OR else []
+        told.append(NOTES["only the premises"][0])
+    if logic == "syllogistic":
+        told.append(NOTES["existential import" if case.problem.implicit else "no existential import"][0])
+    elif logic in _CLOSED_WORLD:
+        told.append(NOTES["closed world"][0])
+    elif case.problem.constants and (wording.language != "logic" or case.problem.has_equality):
         told.append(NOTES["names may coincide"][0])
     return " ".join(told)
 
 
 def _entailment(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
     rows = []
-    for case in cases:
-        prompt = (
-            f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
-            f"{_read_so(case, wording)} Is the conclusion entailed by the premises, contradicted by them, or unknown? "
+    for case in _six(draws, cases):
+        closed = case.problem.logic in _CLOSED_WORLD
+        question = (
+            "Is the conclusion entailed by the premises or contradicted by them? "
+            "Answer with one word: entailed or contradicted."
+            if closed
+            else "Is the conclusion entailed by the premises, contradicted by them, or unknown? "
             "Answer with one word: entailed, contradicted or unknown."
         )
-        rows.append({"prompt": prompt, "answer": case.label, "choices": list(LABELS), "case": case})
+        prompt = (
+            f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
+            f"{_read_so(case, wording)} {question}"
+        )
+        choices = [ENTAILED, CONTRADICTED] if closed else list(LABELS)
+        rows.append({"prompt": prompt, "answer": case.label, "choices": choices, "case": case})
     return rows
+
+
+def _six(draws: Draws, cases: list[Case]) -> list[Case]:
+    """All cases; where a problem has eight, those of three of the four goals."""
+    if len(cases) == ITEMS_PER_PROBLEM:
+        return cases
+    out = draws.pick(cases).goal
+    return [one for one in cases if one.goal != out]
 
 
 def _premise_selection(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
     rows = []
-    for case in cases:
+    for case in _six(draws, cases):
+        question = (
+            "Which premises does the derivation of the conclusion, or of what it denies, use? Answer with their numbers in "
+            "ascending order, separated by commas, or with `none` if neither can be derived."
+            if case.problem.logic in _CLOSED_WORLD
+            else "Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
+            "order, separated by commas, or with `none` if the premises do neither."
+        )
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
-            f"{_read_so(case, wording)} "
-            "Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
-            "order, separated by commas, or with `none` if the premises do neither."
+            f"{_read_so(case, wording)} {question}"
         )
         answer = ", ".join([str(place + 1) for place in case.support]) or "none"
         rows.append({"prompt": prompt, "answer": answer, "choices": None, "case": case})
@@ -83,7 +140,7 @@ def _proof_text(proof: Sequence[Step], wording: Wording, hidden: int | None = No
 
 def _proved(cases: list[Case]) -> list[Case]:
     """One case for each of the two proofs: the goal as the problem has it."""
-    return [case for case in cases if case.proof and not case.negated]
+    return [case for case in cases if case.support and not case.negated]
 
 
 def _proof_completion(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | None:
@@ -122,7 +179,10 @@ def _bad_step(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | 
                 "Which line does not follow from the lines that it cites? Answer with the number of the first such line, "
                 "or with `none`."
             )
-            verdict = check_proof(proof, case.premises, case.goal, logic=case.problem.logic)
+            verdict = check_proof(proof, case.given, case.goal, logic=case.problem.logic)
+            changed = [one.number for one, old in zip(proof, case.proof, strict=True) if one is not old]
+            if changed and (verdict.first_bad is None or verdict.first_bad.number != changed[0]):
+                return None
             answer = "none" if verdict.first_bad is None else str(verdict.first_bad.number)
             rows.append({"prompt": prompt, "answer": answer, "choices": None, "case": case, "shown_proof": list(proof)})
     return rows
@@ -142,6 +202,8 @@ def _spoil(draws: Draws, case: Case, step: Step) -> Formula | None:
 
 
 def _altered(draws: Draws, formula: Formula, case: Case) -> Formula | None:
+    if case.problem.logic == "syllogistic" and isinstance(formula, (ForAll, Exists)):
+        return _altered_statement(draws, formula, case)
     at = draws.random()
     if isinstance(formula, (Implies, Iff)) and at < 0.6:
         if isinstance(formula, Implies):
@@ -160,6 +222,22 @@ def _altered(draws: Draws, formula: Formula, case: Case) -> Formula | None:
     if not names:
         return None
     return _with_predicate(formula, inside[0].predicate, draws.pick(names))
+
+
+def _altered_statement(draws: Draws, formula: ForAll | Exists, case: Case) -> Formula | None:
+    """A statement of the four forms with another kind, turned, or denied."""
+    kinds = [one.predicate for one in atoms_of(formula)]
+    others = [one for one in sorted(case.problem.predicates) if one not in kinds]
+    at = draws.random()
+    body = formula.body
+    if not isinstance(body, (Implies, And)) or at < 0.6:
+        return _with_predicate(formula, draws.pick(kinds), draws.pick(others)) if others else None
+    first, second = (body.left, body.right) if isinstance(body, Implies) else body.parts
+    if at < 0.8:
+        second = complement(second)
+    elif not isinstance(second, Not):
+        first, second = second, first
+    return type(formula)(formula.variable, type(body)(first, second))
 
 
 def _with_predicate(formula: Formula, old: str, new: str) -> Formula:
@@ -185,7 +263,7 @@ def _missing_premise(draws: Draws, cases: list[Case], wording: Wording) -> list[
         support = list(case.support)
         if len(support) < 3 or len(case.premises) < 4:
             return None
-        others = [one for version in range(3) for one in case.problem.premises_of(version)]
+        others = [one for version in range(len(case.problem.versions)) for one in case.problem.premises_of(version)]
         for place in draws.sample(support, 3):
             left = [one for index, one in enumerate(case.premises) if index != place]
             wrong = _vain(draws, case, left, case.premises[place], wanted, others)
@@ -214,14 +292,23 @@ def _vain(
     """Three premises, alike the missing one, that do not make the conclusion follow and contradict nothing."""
     found: list[Formula] = []
     for attempt in range(24):
-        candidate = _altered(draws, missing if attempt % 3 else draws.pick(others), case)
+        source = missing if attempt % 3 else draws.pick(others)
+        closed = case.problem.logic in _CLOSED_WORLD
+        candidate = _near_premise(draws, source, case) if closed else _altered(draws, source, case)
         if candidate is None or candidate in found or candidate in left or candidate == missing:
             continue
-        if _label(case, [*left, candidate], wanted) == UNKNOWN:
+        stated = [*left, candidate]
+        label = _program_label(stated, wanted) if closed else _label(case, stated, wanted)
+        if label == (CONTRADICTED if closed else UNKNOWN):
             found.append(candidate)
             if len(found) == 3:
                 return found
     return None
+
+
+def _near_premise(draws: Draws, premise: Formula, case: Case) -> Formula | None:
+    arities = {name: len(places) for name, places in case.problem.predicates.items()}
+    return near_miss(draws, premise, arities, case.problem.constants)
 
 
 def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row] | None:
