@@ -49,7 +49,7 @@ PROOF = "1. p -> q [premise]\n2. p [premise]\n3. q [modus ponens: 1, 2]"
     ("1. q [premise]", "q", "line 1 is no premise"),
     ("1. p [premise]\n2. q [modus ponens: 1, 3]", "q", "line 2 cites a line that does not come before it"),
     ("1. p [premise]\n2. q [modus ponens: 1]", "q", "line 2 does not follow"),
-    ("1. s [assumption]\n2. s | q [addition: 1]", "s | q", "does not follow from the premises"),
+    ("1. s [assumption]\n2. s | t [addition: 1]", "s | t", "does not follow from the premises"),
     ("1. p & p [premise]", "p", None),  # says the same as a premise: left to others
     ("1. ~q [assumption]\n2. ~q | q [addition: 1]", "~q | q", None),
 ])  # fmt: skip

@@ -65,7 +65,9 @@ def _unbalanced_rows(config: GenerateConfig, number: int) -> list[RowText]:
         problem, case = unbalanced_case(draws, draw_problem(config, draws, "propositional"))
         wording = choose_wording(config, draws, problem)
         made = TASKS["entailment"](draws, [case], wording)
-        lines += _rows(config, item, "entailment", problem, wording, made or [], first=item)
+        if made is None or len(made) != 1:
+            raise CustodietError("a case of the control gave no row", hint="This is a defect; please report it.")
+        lines += _rows(config, item, "entailment", problem, wording, made, first=item)
     return lines
 
 

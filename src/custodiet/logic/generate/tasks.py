@@ -108,7 +108,7 @@ def _entailment(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
 
 def _six(draws: Draws, cases: list[Case]) -> list[Case]:
     """All cases; where a problem has eight, those of three of the four goals."""
-    if len(cases) == ITEMS_PER_PROBLEM:
+    if len(cases) <= ITEMS_PER_PROBLEM:
         return cases
     out = draws.pick(cases).goal
     return [one for one in cases if one.goal != out]
