@@ -21,10 +21,10 @@ install: $(STAMP) ## create .venv with the package and its development tools
 audit: install ## train two small models on the embedded text, audit both, print where the report is
 	$(BIN)/custodiet audit
 
-test: install ## run the tests (slow ones excluded)
-	$(BIN)/python -m pytest -n $(WORKERS) -q
+test: install ## run the tests (slow ones excluded; the random inputs are the same every time)
+	$(BIN)/python -m pytest -n $(WORKERS) -q --hypothesis-profile ci
 
-test-all: install ## run every test
+test-all: install ## run every test, with new random inputs each time
 	$(BIN)/python -m pytest -n $(WORKERS) -q -m ""
 
 check: install ## linters, types, import contracts, spelling

@@ -170,6 +170,7 @@ CALLS = {}
 @given(numbers=st.lists(NUMBERS, min_size=2, max_size=9))
 @example(numbers=[0.0, 0.0])
 @example(numbers=[1.0, 1.0, 1.0])
+@example(numbers=[0.8, 0.8, 0.8])
 def test_every_length_and_tie(f, numbers):
     x = np.array(numbers)
     if f not in CALLS:

@@ -30,6 +30,7 @@ from custodiet.autodiff.compiler.arrays import Lazy, is_array
 from custodiet.autodiff.compiler.frontend import Declined
 from custodiet.autodiff.compiler.ir import Const, Operand, Require
 from custodiet.autodiff.compiler.values import Static
+from custodiet.autodiff.rules.reductions import SPREAD_NOISE
 
 __all__ = ["REDUCTIONS", "REDUCTION_METHODS"]
 
@@ -58,7 +59,7 @@ def _lanes(self: Any, node: ast.Call, names: tuple[str, ...], owner: Any) -> tup
 
 
 def variance(root: bool) -> Handler:
-    """Variance or standard deviation."""
+    """Variance or standard deviation; what is below the mean's rounding is a deviation of zero, as in the tape's rule."""
 
     def run(self: Any, node: ast.Call, owner: Any = None) -> Any:
         line = node.lineno
@@ -73,7 +74,10 @@ def variance(root: bool) -> Handler:
             size = self.as_float(self._count(lane.dims), line)
             self.emit(Require(self.op("fgt", size, fewer), line=line))
             found = self.op("fdiv", self.reduced(squares, "sum", line), self.op("fsub", size, fewer))
-            return self.op("sqrt", found) if root else found
+            if not root:
+                return found
+            noise = self.op("square", self.op("fmul", mean, Const(SPREAD_NOISE)))
+            return self.op("sqrt", self.op("select", self.op("fgt", found, noise), found, Const(0.0)))
 
         return self.along(array, axes, work, "f", keepdims=flag_of(given, "keepdims", line))
 

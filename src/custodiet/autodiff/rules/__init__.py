@@ -6,7 +6,8 @@ Conventions where there is no derivative, or more than one answer:
 - `np.maximum`, `np.minimum`, `np.max`, `np.min` share equally among ties (so `np.maximum(x, 0)` has slope 1/2 at 0).
   Python's own `max(x, 0.0)` returns one of its arguments, and the slope is that of the one it returned.
 - `clip` passes the cotangent to x at its bounds, both included.
-- `sqrt` and the other roots have an infinite slope at 0; `norm`, `hypot` and `std` have slope 0 where they are 0.
+- `sqrt` and the other roots have an infinite slope at 0; `norm`, `hypot` and `std` have slope 0 where they are 0
+  (`std` also where it is below eight roundings of the mean: of three 0.8 NumPy makes 1.1e-16).
 - `x ** 0` has slope 0 in x, at x = 0 too; `0 ** y` has slope 0 in y. `x ** y` with x < 0 has slope NaN in y.
 - `arctan2(0, 0)` has slope NaN: no value there is a limit or a subgradient.
 - In elementwise rules an exact zero times an infinite or NaN slope is zero, in reverse and in forward mode alike, so

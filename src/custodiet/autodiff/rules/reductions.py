@@ -20,6 +20,9 @@ from custodiet.autodiff.rules.core import (
 )
 from custodiet.errors import DifferentiationError
 
+#: A standard deviation of at most this part of the mean is what rounding the mean leaves of a constant sample.
+SPREAD_NOISE = 8 * float(np.finfo(np.float64).eps)
+
 __all__ = ["expand", "num_reduced"]
 
 Axis = Any
@@ -96,18 +99,20 @@ def _var_jvp(
     return np.sum(t * _var_slope(x, axis, ddof), axis=axis, keepdims=keepdims is True)
 
 
-def _half_inverse(out: Any) -> Any:
-    """1 / (2 out), 0 where out is 0: a constant sample has a spread of zero and 0 is a subgradient there."""
-    zero = np.asarray(primal_of(out)) == 0.0
-    return select(zero, 0.0, 0.5 / select(zero, 1.0, out)) if np.any(zero) else 0.5 / out
+def _half_inverse(out: Any, x: Any, axis: Axis, keepdims: Any) -> Any:
+    """1 / (2 out), 0 where out is 0 or no more than what rounding the mean leaves: the sample is constant there, and 0 is a
+    subgradient."""
+    noise = SPREAD_NOISE * np.abs(np.mean(primal_of(x), axis=axis, keepdims=keepdims is True))
+    flat = np.asarray(primal_of(out)) <= noise
+    return select(flat, 0.0, 0.5 / select(flat, 1.0, out)) if np.any(flat) else 0.5 / out
 
 
 def _std_vjp(g: Any, out: Any, x: Any, axis: Axis = None, *, keepdims: Any = False, **kwargs: Any) -> Any:
-    return _var_vjp(g * _half_inverse(out), out, x, axis, keepdims=keepdims, **kwargs)
+    return _var_vjp(g * _half_inverse(out, x, axis, keepdims), out, x, axis, keepdims=keepdims, **kwargs)
 
 
 def _std_jvp(t: Any, out: Any, x: Any, axis: Axis = None, *, keepdims: Any = False, **kwargs: Any) -> Any:
-    return _half_inverse(out) * _var_jvp(t, out, x, axis, keepdims=keepdims, **kwargs)
+    return _half_inverse(out, x, axis, keepdims) * _var_jvp(t, out, x, axis, keepdims=keepdims, **kwargs)
 
 
 def _exclusive(x: Any, axis: int) -> Any:
