@@ -10,6 +10,7 @@ is the safe side when splits are made disjoint.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -18,12 +19,39 @@ from custodiet.logic.formulas import Atom, Equal, Formula, Not, is_literal, is_v
 __all__ = ["Coloring", "outline", "skeleton"]
 
 _MAX_ROUNDS = 6
-_MARK = -1
+_M = (1 << 64) - 1
+_A, _B, _C = 0x9E3779B97F4A7C15, 0xD1342543DE82EF95, 0xAF251AF3B0F025B5  # odd, without pattern
+_LEAF, _IMPLIES, _MANY, _NOT, _BOUND = range(5)
 Code = Any  # nested tuples of strings and integers
+
+
+def _mix(one: int, other: int) -> int:
+    """A number of 64 bits that depends on both, and on which is which."""
+    mixed = (one * _A + other * _B + _C) & _M
+    mixed = (mixed ^ mixed >> 29) * _B & _M
+    return mixed ^ mixed >> 32
+
+
+@cache
+def _named(name: str) -> int:
+    """A number for a kind of node or a sort."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+_SIGNS = (_named("literal"), _named("negated literal"))
+_SIDES = (_named("if"), _named("then"))
+_PREMISE, _GOAL, _INVERSE, _EQUATED = (_named(one) for one in ("premise", "goal", "not", "equated"))
+_CONNECTIVES = {one: _named(one) for one in ("and", "or", "iff")}
+_PLACES = [_named(f"place {place}") for place in range(16)]
+_VARIABLES = [_named(f"variable {place}") for place in range(16)]
+_FALSUM = _named("falsum")
 
 
 class Coloring:
     """The symbols of compound premises and of a goal, told apart by their use.
+
+    A symbol's color is a number of 64 bits. In each round it takes in where the symbol stands: the way down to it in each
+    formula, with the colors of all that stands beside. Sums stand for multisets, so that order is not seen.
 
     Args:
         premises: of any logic; literals are left for `skeleton`, so that a coloring serves all versions of a problem.
@@ -32,88 +60,152 @@ class Coloring:
             apart constants that only facts mention.
     """
 
-    __slots__ = ("_base", "_codes", "_colors", "_goal", "_literals", "_symbols")
+    __slots__ = ("_base", "_colors", "_literals", "_nodes", "_roots", "_symbols")
 
     def __init__(self, premises: Sequence[Formula], goal: Formula, *, literals: bool = False) -> None:
         self._symbols: dict[str, int] = {}
         self._literals = literals
-        self._codes = [self._code(one, {}) for one in premises if literals or not is_literal(one)]
-        self._goal = self._code(_bare(goal)[0], {})
-        self._colors = self._refine()
-        self._base = (sorted([_colored(one, self._colors) for one in self._codes]), _colored(self._goal, self._colors))
+        self._nodes: list[tuple[int, int, Any]] = []  # kind, a number that is its own, parts; parts stand before wholes
+        self._roots = [(self._node(one, {}), _PREMISE) for one in premises if literals or not is_literal(one)]
+        self._roots.append((self._node(_bare(goal)[0], {}), _GOAL))
+        self._colors = [1] * len(self._symbols)
+        self._base = self._refine()
 
     def _number(self, symbol: str) -> int:
         return self._symbols.setdefault(symbol, len(self._symbols))
 
-    def _code(self, formula: Formula, bound: dict[str, str]) -> Code:
-        """The formula with numbers for symbols; a bound variable is told by how many quantifiers are above its own."""
+    def _node(self, formula: Formula, bound: dict[str, int]) -> int:
+        """Note the formula and all below it; its number."""
         kind = formula[0]
+        node: tuple[int, int, Any]
         if kind == "atom":
-            return (kind, self._number(formula[1]), *[self._term(one, bound) for one in formula[2]])
-        if kind == "not":
-            return (kind, self._code(formula[1], bound))
-        if kind in ("and", "or"):
-            return (kind, *[self._code(one, bound) for one in formula[1]])
-        if kind in ("implies", "iff"):
-            return (kind, self._code(formula[1], bound), self._code(formula[2], bound))
-        if kind == "equal":
-            return (kind, self._term(formula[1], bound), self._term(formula[2], bound))
-        if kind in ("forall", "exists"):
-            inner = {**bound, formula[1]: f"#{len(bound)}"}
-            return (kind, f"in {formula[2]}", self._code(formula[3], inner))
-        return (kind,)
+            node = self._leaf(formula, 0, bound)
+        elif kind == "not":
+            body = formula[1]
+            inside = body[0]
+            if inside == "atom" or inside == "equal":
+                node = self._leaf(body, 1, bound)
+            else:
+                node = (_NOT, _INVERSE, self._node(body, bound))
+        elif kind == "implies":
+            node = (_IMPLIES, 0, (self._node(formula[1], bound), self._node(formula[2], bound)))
+        elif kind in ("and", "or"):
+            node = (_MANY, _CONNECTIVES[kind], [self._node(one, bound) for one in formula[1]])
+        elif kind == "iff":
+            node = (_MANY, _CONNECTIVES[kind], [self._node(formula[1], bound), self._node(formula[2], bound)])
+        elif kind == "equal":
+            node = self._leaf(formula, 0, bound)
+        elif kind in ("forall", "exists"):
+            inner = self._node(formula[3], {**bound, formula[1]: len(bound)})
+            node = (_BOUND, _named(f"{kind} in {formula[2]}"), inner)
+        else:
+            node = (_MANY, _FALSUM, [])
+        self._nodes.append(node)
+        return len(self._nodes) - 1
 
-    def _term(self, term: str, bound: dict[str, str]) -> Code:
-        return bound[term] if is_variable(term) else self._number(f"@{term}")
+    def _leaf(self, formula: Formula, sign: int, bound: dict[str, int]) -> tuple[int, int, Any]:
+        """A literal: its sign, the number of its predicate (-1 for equality), its terms (variables: -1, -2, ...)."""
+        equal = formula[0] == "equal"
+        terms = formula[1:3] if equal else formula[2]
+        numbers = tuple([-1 - bound[one] if is_variable(one) else self._number(f"@{one}") for one in terms])
+        return (_LEAF, _SIGNS[sign], (-1 if equal else self._number(formula[1]), numbers))
 
-    def _refine(self) -> list[int]:
-        num = len(self._symbols)
-        everything = [*self._codes, ("goal", self._goal)]
-        uses: list[list[Code]] = [[] for _ in range(num)]
-        for code in everything:
-            for symbol in set(_symbols_in(code)):
-                uses[symbol].append(code)
-        colors = [0] * num
-        shared = num > 1
+    def _term(self, number: int) -> int:
+        return self._colors[number] if number >= 0 else _VARIABLES[-1 - number]
+
+    def _refine(self) -> int:
+        """Color until no round tells more symbols apart; a number for all formulas, whatever their order."""
+        num_colors = 0
         for _ in range(_MAX_ROUNDS):
-            if not shared:
+            values = self._values()
+            seen = self._seen(values)
+            self._colors = [_mix(color, at) for color, at in zip(self._colors, seen, strict=True)]
+            distinct = len(set(self._colors))
+            if distinct in (num_colors, len(self._colors)):
                 break
-            counts = [0] * num
-            for color in colors:
-                counts[color] += 1
-            keys = []
-            for symbol, codes in enumerate(uses):
-                if counts[colors[symbol]] == 1:
-                    keys.append((colors[symbol],))
-                    continue
-                color = colors[symbol]
-                colors[symbol] = _MARK
-                keys.append((color, *sorted([_colored(one, colors) for one in codes])))
-                colors[symbol] = color
-            ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
-            new = [ranks[key] for key in keys]
-            shared = len(ranks) < num and len(ranks) > len(set(colors))
-            colors = new
-        return colors
+            num_colors = distinct
+        total = sum([_mix(values[root], tag) for root, tag in self._roots])
+        return _mix(total & _M, sum([_mix(color, color) for color in self._colors]) & _M)
+
+    def _values(self) -> list[int]:
+        """A number for each node: what stands there, with colors for symbols."""
+        values: list[int] = []
+        colors = self._colors
+        for kind, own, parts in self._nodes:
+            if kind == _LEAF:
+                predicate, terms = parts
+                value = _mix(own, colors[predicate]) if predicate >= 0 else own
+                if terms:
+                    value = _mix(value, self._terms(predicate, terms))
+            elif kind == _IMPLIES:
+                value = _mix(values[parts[0]], values[parts[1]])
+            elif kind == _MANY:
+                value = _mix(own, sum([_mix(values[one], own) for one in parts]) & _M)
+            else:
+                value = _mix(own, values[parts])
+            values.append(value)
+        return values
+
+    def _terms(self, predicate: int, terms: tuple[int, ...]) -> int:
+        colors = [self._term(one) for one in terms]
+        if predicate < 0:
+            return sum([_mix(one, _EQUATED) for one in colors]) & _M
+        total = 0
+        for one in colors:
+            total = _mix(total, one)
+        return total
+
+    def _seen(self, values: list[int]) -> list[int]:
+        """For each symbol a number for all the places where it stands."""
+        nodes = self._nodes
+        ways = [0] * len(nodes)  # down to each node
+        for root, tag in self._roots:
+            ways[root] = tag
+        seen = [0] * len(self._colors)
+        for place in range(len(nodes) - 1, -1, -1):
+            kind, own, parts = nodes[place]
+            way = ways[place]
+            if kind == _LEAF:
+                predicate, terms = parts
+                here = _mix(way, values[place]) if terms else _mix(way, own)
+                if predicate >= 0:
+                    seen[predicate] += here
+                for at, term in enumerate(terms):
+                    if term >= 0:
+                        seen[term] += _mix(here, _PLACES[at] if predicate >= 0 else _EQUATED)
+            elif kind == _IMPLIES:
+                left, right = parts
+                ways[left] = _mix(_mix(way, _SIDES[0]), values[right])
+                ways[right] = _mix(_mix(way, _SIDES[1]), values[left])
+            elif kind == _MANY:
+                inside = [_mix(values[one], own) for one in parts]
+                total = sum(inside)
+                way = _mix(way, own)
+                for one, value in zip(parts, inside, strict=True):
+                    ways[one] = _mix(way, total - value & _M)
+            else:
+                ways[parts] = _mix(way, own)
+        return [one & _M for one in seen]
 
     def _color(self, symbol: str) -> int:
-        """The color of a symbol (constants begin with @); -1 for one that no compound formula has."""
+        """The color of a symbol (constants begin with @); 0 for one that no compound formula has."""
         number = self._symbols.get(symbol)
-        return -1 if number is None else self._colors[number]
+        return 0 if number is None else self._colors[number]
 
     def skeleton(self, premises: Sequence[Formula], goal: Formula) -> str:
         """The fingerprint of an item whose compound premises and goal, up to its negations, are these."""
-        literals = [] if self._literals else sorted([self._literal(one) for one in premises if is_literal(one)])
-        return _digest((self._base, _bare(goal)[1], literals))
+        literals = [] if self._literals else [self._literal(one) for one in premises if is_literal(one)]
+        return f"{_mix(_mix(self._base, _SIGNS[_bare(goal)[1]]), sum(literals) & _M):016x}"
 
-    def _literal(self, formula: Formula) -> Code:
+    def _literal(self, formula: Formula) -> int:
         body, negations = _bare(formula)
-        terms = body[1:3] if isinstance(body, Equal) else body[2]
-        colors = tuple([self._color(f"@{one}") for one in terms])
         if isinstance(body, Equal):
-            colors = tuple(sorted(colors))
-            return (negations, body[0], -1, *colors)
-        return (negations, body[0], self._color(body[1]), *colors)
+            sides = sum([_mix(self._color(f"@{one}"), _EQUATED) for one in body[1:3]]) & _M
+            return _mix(_SIGNS[negations], sides)
+        value = _mix(_SIGNS[negations], self._color(body[1]))
+        for one in body[2]:
+            value = _mix(value, self._color(f"@{one}"))
+        return value
 
 
 def skeleton(premises: Sequence[Formula], goal: Formula) -> str:
@@ -138,28 +230,6 @@ def _bare(formula: Formula) -> tuple[Formula, int]:
         formula = formula.body
         negations ^= 1
     return formula, negations
-
-
-def _symbols_in(code: Code) -> list[int]:
-    if isinstance(code, int):
-        return [code]
-    return [] if isinstance(code, str) else [symbol for one in code for symbol in _symbols_in(one)]
-
-
-def _colored(code: Code, colors: list[int]) -> Code:
-    """A code with colors for symbols, and the operands of symmetric connectives in order."""
-    kind = code[0]
-    if kind == "atom":
-        return (kind, *[("", colors[one]) if isinstance(one, int) else (one, 0) for one in code[1:]])
-    if kind == "not" or kind == "implies" or kind == "goal":
-        return (kind, *[_colored(one, colors) for one in code[1:]])
-    if kind in ("and", "or", "iff"):
-        return (kind, *sorted([_colored(one, colors) for one in code[1:]]))
-    if kind == "equal":
-        return (kind, *sorted([("", colors[one]) if isinstance(one, int) else (one, 0) for one in code[1:]]))
-    if kind in ("forall", "exists"):
-        return (kind, code[1], _colored(code[2], colors))
-    return code
 
 
 def _shape(formula: Formula) -> Code:

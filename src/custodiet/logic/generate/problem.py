@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from custodiet.errors import CustodietError
-from custodiet.logic.engines.decide import decide_by_tableau_or_z3
 from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
 from custodiet.logic.engines.grounding import GroundProblem
 from custodiet.logic.engines.sat import SatProblem
@@ -73,7 +72,8 @@ class Problem:
         opposite: what is asked where the goal is turned around; its complement if there is nothing better.
         implicit: premises that hold without being stated.
         sibling: the same premises with another goal, which holds in the versions where this one does not.
-        engines: names of those that agreed on every label.
+        engines: names of those that found every label; where there is one, the second opinion is the kernel's on the proof,
+            and that of the definition of truth on both models.
     """
 
     logic: str
@@ -315,8 +315,9 @@ def _prove(
         if (
             first is None
         ):  # too many atoms: a proof that the kernel accepts (`items.cases_of`), or models that are models
-            first, engines = second, ("kernel", "minisat22")
-            _check_models(decisions[2], [*common, frame.switch[2]], frame.goal)
+            first, engines = second, ("minisat22",)
+        for decision, switch in zip(decisions, frame.switch, strict=True):
+            _check_models(decision, [*common, switch], frame.goal)
         if first != second:
             raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
         if first != labels:
@@ -368,10 +369,12 @@ def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Dec
 
 
 def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:
-    """Make sure that the models of what is unknown are models, by the definition of truth."""
-    for model, value in zip(_models_of(decision) or (), (True, False), strict=False):
-        if evaluate(model, goal) is not value or not all(evaluate(model, one) for one in premises):
-            raise CustodietError("a counter-model is none", hint="This is a defect; please report it.")
+    """Make sure, by the definition of truth, that each model is one; so the premises are consistent."""
+    for model, value in ((decision.with_goal, True), (decision.without_goal, False)):
+        if model is not None and (
+            evaluate(model, goal) is not value or not all([evaluate(model, one) for one in premises])
+        ):
+            raise CustodietError("a model is none", hint="This is a defect; please report it.")
 
 
 def _models_of(decision: Decision) -> tuple[Model, Model] | None:
@@ -382,9 +385,10 @@ def _models_of(decision: Decision) -> tuple[Model, Model] | None:
 
 
 def certify_problem(problem: Problem) -> bool:
-    """Decide every version of a lifted problem by grounding and by a second engine, and keep the models.
+    """Decide every version of a lifted problem by grounding and a solver, and keep the models.
 
-    The second engine is that of element types for monadic problems of few enough predicates, otherwise a hyper tableau.
+    The second engine is that of element types for monadic problems of few enough predicates. Elsewhere it is the kernel,
+    which accepts a proof of all that is settled (`items.cases_of`), and the evaluation of both models of what is not.
 
     Returns:
         Whether every label is what the propositional problem promised.
@@ -398,18 +402,17 @@ def certify_problem(problem: Problem) -> bool:
     with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
         decisions = _decisions(ground, len(common), problem.goal)
     labels = [one.label for one in decisions]
+    problem.engines = decisions[0].engines
     if problem.logic in ("syllogistic", "monadic") and len(problem.predicates) <= MAX_PREDICATES:
-        second, engine = _labels_by_types(common, switches, problem.goal), "element_types"
-    else:
-        second, engine = _labels_by_tableau(common, switches, problem.goal, signature)
-    if second != labels:
-        raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+        second = _labels_by_types(common, switches, problem.goal)
+        if second != labels:
+            raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
+        problem.engines = (*problem.engines, "element_types")
     if labels != [version.label for version in problem.versions]:
         return False
     for version, decision in zip(problem.versions, decisions, strict=True):
         version.models = _models_of(decision)
         _check_models(decision, [*common, version.switch], problem.goal)
-    problem.engines = (decisions[0].engines[0], engine)
     return True
 
 
@@ -420,17 +423,6 @@ def signature_of_problem(problem: Problem) -> Signature:
     sorts = tuple(dict.fromkeys([sort for places in problem.predicates.values() for sort in places]))
     constants = {name: sort for name, sort in problem.constants.items() if name in stated}
     return Signature(problem.predicates, constants, sorts)
-
-
-def _labels_by_tableau(
-    common: list[Formula], switches: Sequence[Formula], goal: Formula, signature: Signature | None
-) -> tuple[list[str], str]:
-    """The label of each version by a hyper tableau, or by z3 where that would take long; and the engines' names."""
-    found: list[Decision] = []
-    for switch in switches:
-        found.append(decide_by_tableau_or_z3([*common, switch], goal, models=False, signature=signature))
-    names = dict.fromkeys([one.engines[0] for one in found])
-    return [one.label for one in found], " and ".join(names)
 
 
 def _labels_by_types(common: list[Formula], switches: list[Formula], goal: Formula) -> list[str]:
