@@ -25,6 +25,7 @@ from custodiet.logic.semantics import Model
 __all__ = ["COUNTED", "SPLITS", "RowText", "problem_rows", "split_of"]
 
 _MAX_ATTEMPTS = 50
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
@@ -86,12 +87,12 @@ def _rows(
     texts = _Fragments(wording)
     first = number * ITEMS_PER_PROBLEM if first is None else first
     names = [f"{config.seed}-{first + place}" for place in range(len(made))]
-    vocabulary = json.dumps(wording.record())
-    distractors = json.dumps(problem.distractors)
+    vocabulary = _json(wording.record())
+    distractors = _json(problem.distractors)
     lines = []
     for place, row in enumerate(made):
         case: Case = row["case"]
-        premises = row.get("stated", case.premises)
+        premises: list[Formula] = row.get("stated", case.premises)
         depth = case.depth()
         fields = {
             "id": names[place],
@@ -124,11 +125,11 @@ def _rows(
         if problem.implicit:
             rest["implicit_premises"] = [texts.plain(one) for one in problem.implicit]
         parts = [
-            json.dumps(fields, ensure_ascii=False)[:-1],
-            f'"premises": [{", ".join([texts.sentence(one) for one in premises])}]',
+            _json(fields)[:-1],
+            f'"premises": {texts.sentences(premises)}',
             f'"goal": {texts.sentence(case.goal)}',
             f'"proof": {texts.proof(case)}',
-            json.dumps(rest, ensure_ascii=False)[1:-1],
+            _json(rest)[1:-1],
             f'"distractors": {distractors}',
             f'"vocabulary": {vocabulary}}}',
         ]
@@ -145,31 +146,47 @@ class _Fragments:
 
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
-        self._sentences: dict[Formula, str] = {}
+        self._texts: dict[Formula, tuple[str, str]] = {}
+        self._lists: dict[int, str] = {}
         self._proofs: dict[tuple[Step, ...], str] = {}
+
+    def _quoted(self, formula: Formula) -> tuple[str, str]:
+        """The formula and its sentence, as JSON strings."""
+        found = self._texts.get(formula)
+        if found is None:
+            found = self._texts[formula] = (_json(format_formula(formula)), _json(self._wording.sentence(formula)))
+        return found
 
     def plain(self, formula: Formula) -> dict[str, str]:
         return {"formula": format_formula(formula), "text": self._wording.sentence(formula)}
 
     def sentence(self, formula: Formula) -> str:
-        found = self._sentences.get(formula)
+        notation, text = self._quoted(formula)
+        return f'{{"formula": {notation}, "text": {text}}}'
+
+    def sentences(self, formulas: list[Formula]) -> str:
+        """A list that outlives this object; rows of one version of a problem have the very same."""
+        found = self._lists.get(id(formulas))
         if found is None:
-            found = self._sentences[formula] = json.dumps(self.plain(formula), ensure_ascii=False)
+            found = self._lists[id(formulas)] = f"[{', '.join([self.sentence(one) for one in formulas])}]"
         return found
 
     def proof(self, case: Case) -> str:
+        if not case.proof:
+            return "[]"
         found = self._proofs.get(case.proof)
         if found is None:
-            places = {one: ("premise", place) for place, one in enumerate(case.premises, start=1)}
-            places |= {one: ("implicit_premise", place) for place, one in enumerate(case.problem.implicit, start=1)}
+            places = {one: f', "premise": {place}' for place, one in enumerate(case.premises, start=1)}
+            for place, one in enumerate(case.problem.implicit, start=1):
+                places[one] = f', "implicit_premise": {place}'
             lines = []
             for step in case.proof:
-                line = {**step_to_json(step), "text": self._wording.sentence(step.formula)}
-                if step.rule == "premise":
-                    key, place = places[step.formula]
-                    line[key] = place
-                lines.append(line)
-            found = self._proofs[case.proof] = json.dumps(lines, ensure_ascii=False)
+                notation, text = self._quoted(step.formula)
+                lines.append(
+                    f'{{"number": {step.number}, "formula": {notation}, "rule": {_json(step.rule)}, '
+                    f'"cites": {list(step.cites)}, "text": {text}{places[step.formula] if step.rule == "premise" else ""}}}'
+                )
+            found = self._proofs[case.proof] = f"[{', '.join(lines)}]"
         return found
 
 
