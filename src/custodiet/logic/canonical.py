@@ -54,22 +54,21 @@ class Coloring:
     formula, with the colors of all that stands beside. Sums stand for multisets, so that order is not seen.
 
     Args:
-        premises: of any logic; literals are left for `skeleton`, so that a coloring serves all versions of a problem.
-        goal: its outer negations are left for `skeleton` too.
-        literals: whether literals are looked at all the same; then a coloring serves these premises alone, and tells
-            apart constants that only facts mention.
+        premises: of any logic. Literals do not color: they are looked at when everything has its color.
+        goal: its outer negations are left for `skeleton`.
+        literals: whether literals color like all others; that tells apart constants that only facts mention.
     """
 
-    __slots__ = ("_base", "_colors", "_literals", "_nodes", "_roots", "_symbols")
+    __slots__ = ("_base", "_colors", "_loose", "_nodes", "_roots", "_symbols")
 
     def __init__(self, premises: Sequence[Formula], goal: Formula, *, literals: bool = False) -> None:
         self._symbols: dict[str, int] = {}
-        self._literals = literals
         self._nodes: list[tuple[int, int, Any]] = []  # kind, a number that is its own, parts; parts stand before wholes
         self._roots = [(self._node(one, {}), _PREMISE) for one in premises if literals or not is_literal(one)]
         self._roots.append((self._node(_bare(goal)[0], {}), _GOAL))
         self._colors = [1] * len(self._symbols)
         self._base = self._refine()
+        self._loose = 0 if literals else sum([self._value(one, {}) for one in premises if is_literal(one)])
 
     def _number(self, symbol: str) -> int:
         return self._symbols.setdefault(symbol, len(self._symbols))
@@ -136,7 +135,7 @@ class Coloring:
                 predicate, terms = parts
                 value = _mix(own, colors[predicate]) if predicate >= 0 else own
                 if terms:
-                    value = _mix(value, self._terms(predicate, terms))
+                    value = _mix(value, _joined([self._term(one) for one in terms], predicate < 0))
             elif kind == _IMPLIES:
                 value = _mix(values[parts[0]], values[parts[1]])
             elif kind == _MANY:
@@ -145,15 +144,6 @@ class Coloring:
                 value = _mix(own, values[parts])
             values.append(value)
         return values
-
-    def _terms(self, predicate: int, terms: tuple[int, ...]) -> int:
-        colors = [self._term(one) for one in terms]
-        if predicate < 0:
-            return sum([_mix(one, _EQUATED) for one in colors]) & _M
-        total = 0
-        for one in colors:
-            total = _mix(total, one)
-        return total
 
     def _seen(self, values: list[int]) -> list[int]:
         """For each symbol a number for all the places where it stands."""
@@ -187,30 +177,64 @@ class Coloring:
                 ways[parts] = _mix(way, own)
         return [one & _M for one in seen]
 
+    def skeleton(self, goal: Formula, others: Sequence[Formula] = ()) -> str:
+        """The fingerprint of an item.
+
+        Args:
+            goal: the one that was colored, or its negation.
+            others: further premises, which do not color.
+        """
+        loose = self._loose + sum([self._value(one, {}) for one in others])
+        return f"{_mix(_mix(self._base, _SIGNS[_bare(goal)[1]]), loose & _M):016x}"
+
+    def _value(self, formula: Formula, bound: dict[str, int]) -> int:
+        """A number for a formula, 0 standing for symbols without a color."""
+        kind = formula[0]
+        if kind == "not":
+            body = formula[1]
+            if body[0] == "atom" or body[0] == "equal":
+                return self._literal(body, 1, bound)
+            return _mix(_INVERSE, self._value(body, bound))
+        if kind == "atom" or kind == "equal":
+            return self._literal(formula, 0, bound)
+        if kind == "implies":
+            return _mix(self._value(formula[1], bound), self._value(formula[2], bound))
+        if kind in ("and", "or", "iff"):
+            own = _CONNECTIVES[kind]
+            parts = formula[1:] if kind == "iff" else formula[1]
+            return _mix(own, sum([_mix(self._value(one, bound), own) for one in parts]) & _M)
+        if kind in ("forall", "exists"):
+            return _mix(_named(f"{kind} in {formula[2]}"), self._value(formula[3], {**bound, formula[1]: len(bound)}))
+        return _FALSUM
+
+    def _literal(self, body: Formula, sign: int, bound: dict[str, int]) -> int:
+        equal = body[0] == "equal"
+        terms = body[1:3] if equal else body[2]
+        value = _SIGNS[sign] if equal else _mix(_SIGNS[sign], self._color(body[1]))
+        if not terms:
+            return value
+        colors = [_VARIABLES[bound[one]] if one in bound else self._color(f"@{one}") for one in terms]
+        return _mix(value, _joined(colors, equal))
+
     def _color(self, symbol: str) -> int:
         """The color of a symbol (constants begin with @); 0 for one that no compound formula has."""
         number = self._symbols.get(symbol)
         return 0 if number is None else self._colors[number]
 
-    def skeleton(self, premises: Sequence[Formula], goal: Formula) -> str:
-        """The fingerprint of an item whose compound premises and goal, up to its negations, are these."""
-        literals = [] if self._literals else [self._literal(one) for one in premises if is_literal(one)]
-        return f"{_mix(_mix(self._base, _SIGNS[_bare(goal)[1]]), sum(literals) & _M):016x}"
 
-    def _literal(self, formula: Formula) -> int:
-        body, negations = _bare(formula)
-        if isinstance(body, Equal):
-            sides = sum([_mix(self._color(f"@{one}"), _EQUATED) for one in body[1:3]]) & _M
-            return _mix(_SIGNS[negations], sides)
-        value = _mix(_SIGNS[negations], self._color(body[1]))
-        for one in body[2]:
-            value = _mix(value, self._color(f"@{one}"))
-        return value
+def _joined(colors: list[int], equal: bool) -> int:
+    """A number for the terms of a predicate, or for the two of an equality, in whichever order."""
+    if equal:
+        return sum([_mix(one, _EQUATED) for one in colors]) & _M
+    total = 0
+    for one in colors:
+        total = _mix(total, one)
+    return total
 
 
 def skeleton(premises: Sequence[Formula], goal: Formula) -> str:
     """The fingerprint of an item: 16 hexadecimal digits that renaming and reordering do not change."""
-    return Coloring(premises, goal).skeleton(premises, goal)
+    return Coloring(premises, goal).skeleton(goal)
 
 
 def outline(premises: Sequence[Formula], goal: Formula) -> str:

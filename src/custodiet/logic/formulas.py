@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ __all__ = [
 _VARIABLE = re.compile(r"[u-z][0-9]*\Z")
 
 
+@lru_cache(maxsize=1 << 12)
 def is_variable(term: str) -> bool:
     """Whether a term is a variable: a letter from u to z, maybe with digits."""
     return _VARIABLE.match(term) is not None
@@ -248,10 +250,26 @@ def _collect_atoms(formula: Formula, found: dict[Atom, None]) -> None:
 def constants_of(formula: Formula) -> list[str]:
     """The constants, each once, in the order in which they are read."""
     found: dict[str, None] = {}
-    for one in subformulas(formula):
-        terms = one.args if isinstance(one, Atom) else (one.left, one.right) if isinstance(one, Equal) else ()
-        found.update((term, None) for term in terms if not is_variable(term))
+    _collect_constants(formula, found)
     return list(found)
+
+
+def _collect_constants(formula: Formula, found: dict[str, None]) -> None:
+    kind = formula[0]
+    if kind == "atom" or kind == "equal":
+        for term in formula[2] if kind == "atom" else formula[1:3]:
+            if term not in found and not is_variable(term):
+                found[term] = None
+    elif kind == "not":
+        _collect_constants(formula[1], found)
+    elif kind == "implies" or kind == "iff":
+        _collect_constants(formula[1], found)
+        _collect_constants(formula[2], found)
+    elif kind == "and" or kind == "or":
+        for one in formula[1]:
+            _collect_constants(one, found)
+    elif kind == "forall" or kind == "exists":
+        _collect_constants(formula[3], found)
 
 
 def predicates_of(formula: Formula) -> dict[str, int]:
@@ -261,7 +279,10 @@ def predicates_of(formula: Formula) -> dict[str, int]:
 
 def is_literal(formula: Formula) -> bool:
     """Whether it is an atom or an equality, or the negation of one."""
-    return isinstance(formula.body if isinstance(formula, Not) else formula, (Atom, Equal))
+    kind = formula[0]
+    if kind == "not":
+        kind = formula[1][0]
+    return kind == "atom" or kind == "equal"
 
 
 def complement(formula: Formula) -> Formula:

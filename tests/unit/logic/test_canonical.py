@@ -78,7 +78,7 @@ def test_constants_that_only_facts_mention_are_told_apart_if_literals_are_looked
     def whole(*facts: str) -> str:
         premises = [parse_formula(one) for one in ("forall x: forall y: R(x, y) & P(y) -> Q(x)", *facts)]
         goal = parse_formula("Q(a)")
-        return Coloring(premises, goal, literals=True).skeleton(premises, goal)
+        return Coloring(premises, goal, literals=True).skeleton(goal)
 
     right, wrong = whole("R(a, b)", "P(b)", "P(d)"), whole("R(a, b)", "P(c)", "P(d)")
     assert right != wrong

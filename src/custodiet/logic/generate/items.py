@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from custodiet.errors import CustodietError
 from custodiet.logic.canonical import Coloring, outline
-from custodiet.logic.formulas import Formula, Not, complement, is_literal
+from custodiet.logic.formulas import Formula, Not, complement
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.problem import Problem
 from custodiet.logic.generate.steps import Line
@@ -52,7 +52,7 @@ class Case:
         goal: the question.
         label: entailed, contradicted or unknown.
         proof: of the goal or of its complement, checked by the kernel; empty for unknown.
-        coloring: of the problem, for the skeleton.
+        skeleton: the fingerprint of the premises and the goal (see `canonical`).
         num_negations: signs of negation in the premises and the goal.
     """
 
@@ -63,7 +63,7 @@ class Case:
     goal: Formula
     label: str
     proof: tuple[Step, ...]
-    coloring: Coloring
+    skeleton: str
     num_negations: int
 
     @property
@@ -93,10 +93,6 @@ class Case:
             return {"at_least": exact, "at_most": exact + more}
         cases = self.problem.step_kinds.count("dilemma")
         return {"at_least": 1, "at_most": self.problem.num_steps + cases + more + (self.problem.goal_form != "literal")}
-
-    def skeleton(self) -> str:
-        """The fingerprint of the premises and the goal (see `canonical`)."""
-        return self.coloring.skeleton(self.premises, self.goal)
 
     def cell(self) -> dict[str, Any]:
         """What labels are balanced over."""
@@ -130,7 +126,7 @@ def cases_of(draws: Draws, problem: Problem) -> list[Case]:
 
 def _cases_of(problem: Problem) -> list[Case]:
     turned = complement(problem.goal) if problem.opposite is None else problem.opposite
-    colorings = _colorings(problem)
+    skeleton = _skeletons(problem)
     common = sum([_num_negations(one) for one in problem.premises]) - _num_negations(problem.versions[0].switch)
     cases = []
     for version, told in enumerate(problem.versions):
@@ -141,25 +137,24 @@ def _cases_of(problem: Problem) -> list[Case]:
             if negated and told.opposite_lines is not None:
                 proof = _checked_proof(problem, premises, goal, told.opposite_lines, label)
             num = common + _num_negations(told.switch) + _num_negations(goal)
-            coloring = colorings(version, goal)
-            cases.append(Case(problem, version, negated, premises, goal, label, proof, coloring, num))
+            cases.append(Case(problem, version, negated, premises, goal, label, proof, skeleton(version, goal), num))
     return cases
 
 
-def _colorings(problem: Problem) -> Callable[[int, Formula], Coloring]:
-    """(version, goal) -> its coloring. Where versions differ by a literal, and goals by a negation, one serves them all."""
-    compound = problem.opposite is not None or not all(is_literal(one.switch) for one in problem.versions)
+def _skeletons(problem: Problem) -> Callable[[int, Formula], str]:
+    """(version, goal) -> the fingerprint. What all versions share is colored once for both signs of a goal."""
     facts = problem.logic == "datalog" or problem.has_equality  # constants that are in facts alone
-    made: dict[tuple[int, Formula] | None, Coloring] = {}
+    common = problem.premises[: problem.switch_at] + problem.premises[problem.switch_at + 1 :]
+    made: dict[Formula, Coloring] = {}
 
-    def coloring(version: int, goal: Formula) -> Coloring:
-        key = (version, goal.body if facts and isinstance(goal, Not) else goal) if compound or facts else None
+    def skeleton(version: int, goal: Formula) -> str:
+        key = goal.body if isinstance(goal, Not) else goal
         found = made.get(key)
         if found is None:
-            found = made[key] = Coloring(problem.premises_of(version), goal, literals=facts)
-        return found
+            found = made[key] = Coloring(common, goal, literals=facts)
+        return found.skeleton(goal, [problem.versions[version].switch])
 
-    return coloring
+    return skeleton
 
 
 def _checked_proof(

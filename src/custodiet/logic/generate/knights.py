@@ -122,7 +122,7 @@ class Puzzle:
         key = ("skeleton", *literals)
         found = self._cache.get(key)
         if found is None:
-            found = self._cache[key] = coloring.skeleton([*self.premises, *literals], FALSUM)
+            found = self._cache[key] = coloring.skeleton(FALSUM, literals)
         return found
 
     def outline(self) -> str:

@@ -59,38 +59,48 @@ class Lift:
         self.sorts = tuple(sorts)
         self.num_places = num_places
         self._shapes = {atom: (names.pop(), draws.pick(options)) for atom in atoms}
-        self._pattern_cache: dict[Formula, Formula] = {}
+        self._said: dict[tuple[str, ...], dict[Formula, Formula]] = {}
 
     def pattern(self, formula: Formula) -> Formula:
         """The formula with predicates, said of the places' variables."""
-        found = self._pattern_cache.get(formula)
-        if found is None:
-            found = self._pattern(formula)
-            self._pattern_cache[formula] = found
-        return found
+        return self.said_of(formula, _VARIABLES)
 
-    def _pattern(self, formula: Formula) -> Formula:
-        if isinstance(formula, Atom):
-            predicate, places = self._shapes[formula]
-            return Atom(predicate, tuple([_VARIABLES[one] for one in places]))
-        if isinstance(formula, Not):
-            return Not(self.pattern(formula.body))
-        if isinstance(formula, (Implies, Iff)):
-            return type(formula)(self.pattern(formula.left), self.pattern(formula.right))
-        if isinstance(formula, (And, Or)):
-            return type(formula)(*[self.pattern(one) for one in formula.parts])
-        return FALSUM
+    def said_of(self, formula: Formula, individuals: Sequence[str]) -> Formula:
+        """The formula said of these individuals, one for each place."""
+        key = tuple(individuals)
+        known = self._said.get(key)
+        if known is None:
+            known = self._said[key] = {}
+        return self._say(formula, key, known)
+
+    def _say(self, formula: Formula, individuals: tuple[str, ...], known: dict[Formula, Formula]) -> Formula:
+        found = known.get(formula)
+        if found is not None:
+            return found
+        kind = formula[0]
+        if kind == "atom":
+            predicate, places = self._shapes[formula]  # type: ignore[index]
+            found = Atom(predicate, tuple([individuals[one] for one in places]))
+        elif kind == "not":
+            found = Not(self._say(formula[1], individuals, known))
+        elif kind == "implies" or kind == "iff":
+            left = self._say(formula[1], individuals, known)
+            found = (Implies if kind == "implies" else Iff)(left, self._say(formula[2], individuals, known))
+        elif kind == "and" or kind == "or":
+            found = (And if kind == "and" else Or)(*[self._say(one, individuals, known) for one in formula[1]])
+        else:
+            found = FALSUM
+        known[formula] = found
+        return found
 
     def predicates(self) -> dict[str, tuple[str, ...]]:
         """Predicate -> sorts of its arguments."""
         return {name: tuple([self.sorts[one] for one in places]) for name, places in self._shapes.values()}
 
-    def said_of(self, formula: Formula, individuals: Sequence[str]) -> Formula:
-        """The formula said of these individuals, one for each place."""
-        return instantiate(self.pattern(formula), dict(zip(_VARIABLES, individuals, strict=False)))
-
     def variables_of(self, formula: Formula) -> list[str]:
         """The variables of a pattern, in the order in which they are read."""
+        if self.num_places == 1:
+            return list(_VARIABLES[:1])
         used: dict[str, None] = {}
         for atom in atoms_of(self.pattern(formula)):
             used.update(dict.fromkeys(atom.args))

@@ -113,7 +113,7 @@ def _rows(
             "support_unique": True if case.support else None,
             "depth": depth,
             "counter_models": [one.to_json() for one in case.problem.versions[case.version].models or ()],
-            "skeleton": case.skeleton(),
+            "skeleton": case.skeleton,
             "outline": outline,
             "group": f"{config.seed}-g{number}",
             "twins": twins if task == "entailment" else [],

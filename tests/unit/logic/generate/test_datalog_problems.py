@@ -124,7 +124,7 @@ def test_each_question_comes_with_both_labels_and_the_switch_has_one_argument_ch
         assert isinstance(first, Atom) and isinstance(second, Atom) and first.predicate == second.predicate
         assert sum(a != b for a, b in zip(first.args, second.args, strict=True)) == 1
         cases = cases_of(Draws(1, "cases", number), problem)
-        assert len(cases) == 8 and len({one.skeleton() for one in cases}) == 8
+        assert len(cases) == 8 and len({one.skeleton for one in cases}) == 8
         found = Counter((format_formula(one.goal), one.label) for one in cases)
         assert set(found.values()) == {1} and len(found) == 8
         signs = Counter((isinstance(one.goal, Not), one.label) for one in cases)

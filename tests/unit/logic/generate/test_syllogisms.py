@@ -110,7 +110,7 @@ def test_the_goal_forms_come_with_each_label_and_twins_differ_in_one_statement()
         assert places == {problem.switch_at}
         cases = cases_of(Draws(1, "cases", number), problem)
         assert Counter(one.label for one in cases) == {"entailed": 2, "contradicted": 2, "unknown": 2}
-        assert len({one.skeleton() for one in cases}) == 6
+        assert len({one.skeleton for one in cases}) == 6
         found.update([(reading(one.goal)[0], one.label) for one in cases])
     for form in "AEIO":
         assert found[form, "entailed"] == found[form, "contradicted"] == found[form, "unknown"] > 0
