@@ -2,7 +2,8 @@
 
 A candidate is taken if it is true in every witness: models that show, for each version of the problem, that the
 premises are consistent, that no premise of the support can be spared, and that what is unknown is unknown. Whatever is
-true in all of them leaves all of that as it was. Over a few dozen witnesses a formula's truth is one small integer.
+true in all of them leaves all of that as it was. Over a few dozen witnesses a formula's truth is one small integer. An atom
+that occurs nowhere yet is given the values that make its first premise true.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from custodiet.logic.generate.draws import Draws
 __all__ = ["DISTRACTORS", "Witnesses", "draw_distractors"]
 
 DISTRACTORS = ("near-miss", "dead-end", "same-vocabulary", "contrary")
-_TRIES = 40
+_TRIES, _TRIES_OF_A_KIND = 60, 20
 
 
 class Witnesses:
@@ -35,30 +36,43 @@ class Witnesses:
         self.values = values
         self.draws = draws
 
-    def add(self, atom: Formula) -> None:
-        """Give an atom that occurs nowhere yet a random value in each model."""
-        self.values[atom] = int(self.draws.random() * (1 << min(self.num, 52))) | (
-            int(self.draws.random() * (1 << max(0, self.num - 52))) << 52
-        )
+    def settle(self, atom: Formula, formula: Formula) -> bool:
+        """Give an atom that occurs nowhere yet a random value in each model, so that the formula is true; whether that can be."""
+        self.values[atom] = 0
+        without = self.truth(formula)
+        self.values[atom] = self.full
+        with_it = self.truth(formula)
+        if without | with_it != self.full:
+            del self.values[atom]
+            return False
+        self.values[atom] = with_it & (self._any() | (self.full ^ without))
+        return True
+
+    def _any(self) -> int:
+        """Random bits, one for each model."""
+        draw = self.draws.random
+        found = int(draw() * (1 << 52))
+        for _ in range(52, self.num, 52):
+            found = found << 52 | int(draw() * (1 << 52))
+        return found & self.full
 
     def truth(self, formula: Formula) -> int:
         """The models where a propositional formula is true."""
-        found = self.values.get(formula)
-        if found is not None:
-            return found
-        kind = type(formula)
-        if kind is Not:
+        kind = formula[0]
+        if kind == "atom":
+            return self.values[formula]
+        if kind == "not":
             return self.full ^ self.truth(formula[1])
-        if kind is Implies:
+        if kind == "implies":
             return (self.full ^ self.truth(formula[1])) | self.truth(formula[2])
-        if kind is Iff:
+        if kind == "iff":
             return self.full ^ self.truth(formula[1]) ^ self.truth(formula[2])
-        if kind is And:
+        if kind == "and":
             found = self.full
             for one in formula[1]:
                 found &= self.truth(one)
             return found
-        if kind is Or:
+        if kind == "or":
             found = 0
             for one in formula[1]:
                 found |= self.truth(one)
@@ -91,7 +105,7 @@ def draw_distractors(
         fresh_atom: gives an atom that was not given before.
         witnesses: what must stay possible; grows by the new atoms.
         num: how many are wanted.
-        kinds: of those in `DISTRACTORS` that have no number; one is drawn for each.
+        kinds: of those in `DISTRACTORS` that have no number; one is drawn for each, and another where it does not work.
         contrary: how many of them shall lead to the goal, or to its negation, from what nobody knows.
         goal: the goal.
         stated: the premises so far, which are not stated again.
@@ -106,38 +120,43 @@ def draw_distractors(
     atoms = [one for one in witnesses.values if isinstance(one, Atom) and one not in untouched]
     ends: list[Formula] = []  # of dead ends so far
     found: list[tuple[str, Formula]] = []
-    new_atoms = 0
-
-    def new() -> Formula:
-        nonlocal new_atoms
-        if new_atoms >= max_new_atoms:
-            return _sign(draws, draws.pick(atoms))
-        new_atoms += 1
-        atom = fresh_atom()
-        witnesses.add(atom)
-        atoms.append(atom)
-        return _sign(draws, atom)
-
     goal_atoms = atoms_of(goal)
+    unused: Atom | None = None
+    room = max_new_atoms
     for number in range(num):
-        for _ in range(_TRIES):
-            kind = "contrary" if number < contrary else draws.pick(kinds)
+        kind = "contrary" if number < contrary else draws.pick(kinds)
+        for attempt in range(_TRIES):
+            if attempt >= _TRIES_OF_A_KIND and number >= contrary:
+                kind = draws.pick(kinds)
+            if unused is None and room > 0:
+                unused = fresh_atom()
+            into = draws.pick(atoms) if unused is None else unused
+            end: Formula | None = None
             if kind == "contrary":
-                formula = _conditional(draws, new(), _sign(draws, draws.pick(goal_atoms)))
+                formula = _conditional(draws, _sign(draws, into), _sign(draws, draws.pick(goal_atoms)))
             elif kind == "near-miss":
-                formula = _near_miss(draws, draws.pick(rules), new, atoms)
+                formula = _near_miss(draws, draws.pick(rules), into, atoms)
             elif kind == "dead-end":
                 start = draws.pick(ends) if ends and draws.random() < 0.5 else _sign(draws, draws.pick(atoms))
-                end = new()
+                end = _sign(draws, into)
                 formula = _conditional(draws, start, end)
-                if formula is not None and formula not in seen and witnesses.allow(formula):
-                    ends.append(end)
             else:
-                formula = _random_formula(draws, atoms)
-            if formula is not None and formula not in seen and witnesses.allow(formula):
-                seen.add(formula)
-                found.append((kind, formula))
-                break
+                formula = _random_formula(draws, atoms, witnesses)
+            if formula is None or formula in seen:
+                continue
+            if unused is not None and unused in atoms_of(formula):
+                if not witnesses.settle(unused, formula):
+                    continue
+                atoms.append(unused)
+                unused = None
+                room -= 1
+            elif not witnesses.allow(formula):
+                continue
+            if end is not None:
+                ends.append(end)
+            seen.add(formula)
+            found.append((kind, formula))
+            break
     return found
 
 
@@ -158,17 +177,19 @@ def _conditional(draws: Draws, left: Formula, right: Formula) -> Formula | None:
     return Iff(left, right)
 
 
-def _near_miss(draws: Draws, rule: Formula, new: Callable[[], Formula], atoms: Sequence[Formula]) -> Formula | None:
+def _near_miss(draws: Draws, rule: Formula, into: Formula, atoms: Sequence[Formula]) -> Formula | None:
     """A premise of the frame with one atom exchanged or one sign turned."""
-    inside = [one for one in atoms_of(rule) if one in atoms]
-    if not inside:
+    inside = atoms_of(rule)
+    changed = [one for one in inside if one in atoms]
+    if not changed:
         return None
-    out = draws.pick(inside)
-    if draws.random() < 0.5:
+    out = draws.pick(changed)
+    at = draws.random()
+    if at < 0.25:
         return _replace(rule, out, Not(out))
-    into = new() if draws.random() < 0.5 else draws.pick(atoms)
-    into = into.body if isinstance(into, Not) else into
-    return None if into in atoms_of(rule) else _replace(rule, out, into)
+    if at < 0.5:
+        into = draws.pick(atoms)
+    return None if into in inside else _replace(rule, out, into)
 
 
 def _replace(formula: Formula, old: Formula, new: Formula) -> Formula:
@@ -184,7 +205,7 @@ def _replace(formula: Formula, old: Formula, new: Formula) -> Formula:
     return formula
 
 
-def _random_formula(draws: Draws, atoms: Sequence[Formula]) -> Formula | None:
+def _random_formula(draws: Draws, atoms: Sequence[Formula], witnesses: Witnesses) -> Formula | None:
     """A small formula over atoms in use."""
     if len(atoms) < 2:
         return None
@@ -192,9 +213,11 @@ def _random_formula(draws: Draws, atoms: Sequence[Formula]) -> Formula | None:
     if at < 0.15:
         return _sign(draws, draws.pick(atoms))
     if at < 0.75 or len(atoms) < 3:
-        first, second = (_sign(draws, one) for one in draws.sample(atoms, 2))
+        first, second = [_sign(draws, one) for one in draws.sample(atoms, 2)]
+        if witnesses.truth(first) & ~witnesses.truth(second):
+            return None
         return _conditional(draws, first, second)
-    first, second, third = (_sign(draws, one) for one in draws.sample(atoms, 3))
+    first, second, third = [_sign(draws, one) for one in draws.sample(atoms, 3)]
     if at < 0.85:
         return Implies(And(first, second), third)
     if at < 0.95:
