@@ -108,9 +108,11 @@ def _num_negations(formula: Formula) -> int:
     kind = formula[0]
     if kind == "not":
         return 1 + _num_negations(formula[1])
-    if kind in ("and", "or"):
+    if kind == "implies" or kind == "iff":
+        return _num_negations(formula[1]) + _num_negations(formula[2])
+    if kind == "and" or kind == "or":
         return sum([_num_negations(one) for one in formula[1]])
-    return sum([_num_negations(one) for one in formula[1:] if isinstance(one, Formula)])
+    return _num_negations(formula[3]) if kind == "forall" or kind == "exists" else 0
 
 
 def cases_of(draws: Draws, problem: Problem) -> list[Case]:

@@ -93,7 +93,6 @@ def _rows(
     for place, row in enumerate(made):
         case: Case = row["case"]
         premises: list[Formula] = row.get("stated", case.premises)
-        depth = case.depth()
         fields = {
             "id": names[place],
             "seed": config.seed,
@@ -109,10 +108,6 @@ def _rows(
         extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
         twins = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
         rest = {
-            "support": [one + 1 for one in case.support],
-            "support_unique": True if case.support else None,
-            "depth": depth,
-            "counter_models": [one.to_json() for one in case.problem.versions[case.version].models or ()],
             "skeleton": case.skeleton,
             "outline": outline,
             "group": f"{config.seed}-g{number}",
@@ -129,6 +124,10 @@ def _rows(
             f'"premises": {texts.sentences(premises)}',
             f'"goal": {texts.sentence(case.goal)}',
             f'"proof": {texts.proof(case)}',
+            f'"support": {[one + 1 for one in case.support]}',
+            f'"support_unique": {"true" if case.support else "null"}',
+            f'"depth": {_json(case.depth())}',
+            f'"counter_models": {texts.models(case)}',
             _json(rest)[1:-1],
             f'"distractors": {distractors}',
             f'"vocabulary": {vocabulary}}}',
@@ -147,8 +146,7 @@ class _Fragments:
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
         self._texts: dict[Formula, tuple[str, str]] = {}
-        self._lists: dict[int, str] = {}
-        self._proofs: dict[tuple[Step, ...], str] = {}
+        self._lists: dict[int, str] = {}  # by identity: what rows share is the very same object
 
     def _quoted(self, formula: Formula) -> tuple[str, str]:
         """The formula and its sentence, as JSON strings."""
@@ -165,7 +163,6 @@ class _Fragments:
         return f'{{"formula": {notation}, "text": {text}}}'
 
     def sentences(self, formulas: list[Formula]) -> str:
-        """A list that outlives this object; rows of one version of a problem have the very same."""
         found = self._lists.get(id(formulas))
         if found is None:
             found = self._lists[id(formulas)] = f"[{', '.join([self.sentence(one) for one in formulas])}]"
@@ -174,7 +171,7 @@ class _Fragments:
     def proof(self, case: Case) -> str:
         if not case.proof:
             return "[]"
-        found = self._proofs.get(case.proof)
+        found = self._lists.get(id(case.proof))
         if found is None:
             places = {one: f', "premise": {place}' for place, one in enumerate(case.premises, start=1)}
             for place, one in enumerate(case.problem.implicit, start=1):
@@ -186,7 +183,16 @@ class _Fragments:
                     f'{{"number": {step.number}, "formula": {notation}, "rule": {_json(step.rule)}, '
                     f'"cites": {list(step.cites)}, "text": {text}{places[step.formula] if step.rule == "premise" else ""}}}'
                 )
-            found = self._proofs[case.proof] = f"[{', '.join(lines)}]"
+            found = self._lists[id(case.proof)] = f"[{', '.join(lines)}]"
+        return found
+
+    def models(self, case: Case) -> str:
+        models = case.problem.versions[case.version].models
+        if not models:
+            return "[]"
+        found = self._lists.get(id(models))
+        if found is None:
+            found = self._lists[id(models)] = _json([one.to_json() for one in models])
         return found
 
 
