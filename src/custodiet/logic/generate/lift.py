@@ -51,10 +51,8 @@ class Lift:
     """
 
     def __init__(self, draws: Draws, atoms: Sequence[Atom], num_places: int, sorts: Sequence[str]) -> None:
-        names = [
-            f"{letter}{turn}" if turn else letter for turn in range(1 + len(atoms) // 20) for letter in _PREDICATES
-        ]
-        draws.shuffle(names)
+        names = [f"{_PREDICATES[at % 20]}{at // 20 or ''}" for at in range(len(atoms))]  # the same ones for the same number:
+        draws.shuffle(names)  # what was worked out for a formula is met again
         options = {1: ((0,),), 2: _PLACES_OF_PAIRS, 3: _PLACES_OF_TRIPLES}[num_places]
         self.sorts = tuple(sorts)
         self.num_places = num_places
@@ -150,10 +148,9 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
         atoms.update(dict.fromkeys(atoms_of(one)))
     num_places = len(sorts)
     lift = Lift(draws, list(atoms), num_places, sorts)
-    constants = list(_CONSTANTS)
+    constants = list(_CONSTANTS[: draws.between(2, 3) * num_places])
     draws.shuffle(constants)
-    subjects = constants[:num_places]
-    others = constants[num_places : num_places + draws.between(1, 2) * num_places]
+    subjects, others = constants[:num_places], constants[num_places:]
     general = logic == "monadic" and draws.random() < 0.25  # about everybody instead of somebody
 
     stated: dict[Formula, Formula] = {}

@@ -69,5 +69,5 @@ def choose_wording(config: GenerateConfig, draws: Draws, problem: Problem) -> Wo
     english = config.language == "english" or (config.language == "both" and draws.random() < 0.5)
     if not english:
         return NotationWording()
-    signature = Signature.make(problem.predicates, problem.constants)
+    signature = Signature.make(dict(sorted(problem.predicates.items())), dict(sorted(problem.constants.items())))
     return EnglishWording(draws, draw_vocabulary(config.vocabulary, signature, draws.below))
