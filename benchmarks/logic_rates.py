@@ -14,8 +14,8 @@ from benchmarks.table import Row, absolute_row, ratio_row
 from custodiet.logic.generate.config import MATRIX, GenerateConfig
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM
-from custodiet.logic.generate.rows import problem_rows
 from custodiet.logic.generate.source import draw_problem
+from custodiet.logic.generate.stream import rows_of_problems
 
 ROOT = Path(__file__).parents[1]
 NUM_TIMED = 300  # problems
@@ -27,8 +27,7 @@ BARS = {"propositional": 3000.0, "monadic": 3000.0, "relational": 500.0}
 def items_per_second(config: GenerateConfig, first: int = 0, num: int = NUM_TIMED) -> float:
     """Items of a configuration in a second of this process's CPU time."""
     start = time.process_time()
-    for number in range(first, first + num):
-        problem_rows(config, number)
+    rows_of_problems(config, range(first, first + num))
     return num * ITEMS_PER_PROBLEM / (time.process_time() - start)
 
 

@@ -115,6 +115,7 @@ class Coloring:
     def _refine(self) -> int:
         """Color until no round tells more symbols apart; a number for all formulas, whatever their order."""
         num_colors = 0
+        values: list[int] = []
         for _ in range(_MAX_ROUNDS):
             values = self._values()
             seen = self._seen(values)
@@ -237,14 +238,14 @@ def skeleton(premises: Sequence[Formula], goal: Formula) -> str:
     return Coloring(premises, goal).skeleton(goal)
 
 
-def outline(premises: Sequence[Formula], goal: Formula) -> str:
+def outline(premises: Sequence[Formula], goal: Formula | None = None) -> str:
     """A coarser fingerprint that twins share, as do all items of one skeleton: the shapes alone.
 
     Which symbols stand where is not seen, nor are the signs of literal premises and of the goal. Splits that are made by it
-    keep twins together and are disjoint by skeleton.
+    keep twins together and are disjoint by skeleton; without a goal, also those that share the premises.
     """
     shapes = sorted([_shape(_bare(one)[0] if is_literal(one) else one) for one in premises])
-    return _digest((shapes, _shape(_bare(goal)[0])))
+    return _digest((shapes, None if goal is None else _shape(_bare(goal)[0])))
 
 
 def _bare(formula: Formula) -> tuple[Formula, int]:

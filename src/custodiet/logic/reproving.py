@@ -79,7 +79,11 @@ def stated_in(prompt: str) -> tuple[list[str], str]:
     listed, found, rest = prompt.partition(_CONCLUSION)
     lines = listed.removeprefix(_PREMISES).split("\n")
     numbered = [line.partition(". ") for line in lines]
-    if not found or not listed.startswith(_PREMISES) or [one[0] for one in numbered] != [str(at + 1) for at in range(len(lines))]:
+    if (
+        not found
+        or not listed.startswith(_PREMISES)
+        or [one[0] for one in numbered] != [str(at + 1) for at in range(len(lines))]
+    ):
         raise InputError("not a prompt with numbered premises and a conclusion", got=prompt[:80])
     return [one[2] for one in numbered], rest.partition("\n")[0]
 

@@ -34,6 +34,8 @@ class Frame:
         premises: all others.
         goal: the question.
         lines: the proof of the goal (version 0) and of its complement (version 1), premises not among them.
+        literal: the goal's literal, where the goal is compound; with the other premises it is true exactly where the goal is.
+        literal_lines: the proofs of that and of its complement.
         num_steps: steps of each chain, from the switch to the goal's literal.
         kinds: names of the steps' kinds, as drawn.
     """
@@ -44,6 +46,8 @@ class Frame:
     lines: tuple[list[Line], list[Line]]
     num_steps: int
     kinds: list[str]
+    literal: Formula | None = None
+    literal_lines: tuple[list[Line], list[Line]] = ([], [])
 
 
 def min_premises(depth: int, goal_form: str = "literal") -> int:
@@ -116,11 +120,12 @@ def draw_frame(draws: Draws, fresh_atom: Callable[[], Atom], *, depth: int, max_
         lines[0].extend(follow(rule, literal))
         lines[1].extend(follow(rule, complement(literal)))
         literal = following
-    goal = literal
-    if goal_form != "literal":
-        goal, fact = _dress(draws, fresh_atom, literal, goal_form, lines)
-        premises.append(fact)
-    return Frame(switch, premises, goal, lines, depth, kinds)
+    if goal_form == "literal":
+        return Frame(switch, premises, literal, lines, depth, kinds)
+    literal_lines = (list(lines[0]), list(lines[1]))
+    goal, fact = _dress(draws, fresh_atom, literal, goal_form, lines)
+    premises.append(fact)
+    return Frame(switch, premises, goal, lines, depth, kinds, literal, literal_lines)
 
 
 def _chain(

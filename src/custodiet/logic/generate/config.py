@@ -62,7 +62,8 @@ class GenerateConfig:
         contrary: premises per problem that lead to the goal or its negation from what cannot be known.
         vocabulary: of English.
         language: `logic`, `english`, or `both`: each problem in one of the two, by chance.
-        goal_forms: names of `chains.GOAL_FORMS`; syllogistic goals and those of Datalog have their own.
+        goal_forms: names of `chains.GOAL_FORMS`; with `literal` and others, every compound goal is asked and its literal too.
+            Syllogistic goals and those of Datalog have their own.
         existential_import: whether every kind of a syllogistic problem has a member without being said to.
         split_scheme: `ood`: disjoint by the shapes of premises. For the LogicInference tasks also `iid` (by item, as that
             data set has it: renamed copies of a problem in several splits), `length` (training has at most four premises)

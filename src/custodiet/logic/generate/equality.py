@@ -158,6 +158,7 @@ def _renamed(draws: Draws, problem: Problem, subject: str, of_goal: bool, unequa
         versions=tuple(versions),
         frame=frozenset([*[moved.get(one, one) for one in problem.frame], equality]),
         constants={**problem.constants, new: problem.constants[subject]},
+        companion=None,
     )
     if len(set(premises)) < len(premises) or not _is_needed(made, at_equality):
         return None

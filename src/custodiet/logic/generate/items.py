@@ -176,13 +176,8 @@ def _checked_proof(
 
 
 def outline_of(problem: Problem) -> str:
-    """The fingerprint that all cases of a problem share, and all items of their skeletons."""
-    found = outline(problem.premises, problem.goal)
-    if problem.opposite is None:
-        return found
-    return (
-        f"{int(found, 16) ^ int(outline(problem.premises, problem.opposite), 16):016x}"  # whichever is called the goal
-    )
+    """The fingerprint that all cases of a problem and its companion share, and all items of their skeletons."""
+    return outline(problem.premises)  # not the goals: what is asked here and there may have other neighbors
 
 
 def numbered_proof(lines: Sequence[Line], premises: Sequence[Formula]) -> tuple[Step, ...]:

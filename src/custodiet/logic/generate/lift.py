@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from custodiet.logic.formulas import (
     FALSUM,
@@ -51,7 +52,9 @@ class Lift:
     """
 
     def __init__(self, draws: Draws, atoms: Sequence[Atom], num_places: int, sorts: Sequence[str]) -> None:
-        names = [f"{_PREDICATES[at % 20]}{at // 20 or ''}" for at in range(len(atoms))]  # the same ones for the same number:
+        names = [
+            f"{_PREDICATES[at % 20]}{at // 20 or ''}" for at in range(len(atoms))
+        ]  # the same ones for the same number:
         draws.shuffle(names)  # what was worked out for a formula is met again
         options = {1: ((0,),), 2: _PLACES_OF_PAIRS, 3: _PLACES_OF_TRIPLES}[num_places]
         self.sorts = tuple(sorts)
@@ -167,39 +170,41 @@ def lift_problem(draws: Draws, problem: Problem, logic: str, *, sorts: Sequence[
         else:
             stated[one] = _distractor(draws, lift, one, subjects, others)
 
-    goal, ending = _goal(draws, lift, problem.goal, subjects, general)
-    versions = []
-    for index, version in enumerate(problem.versions):
-        lines: list[Line] = []
-        if version.lines:
-            cited = dict.fromkeys(one for line in version.lines for one in line.sources)
-            for one in cited:
-                if one in of_all:
-                    lines.extend(lift.instances(one, subjects))
-            for line in version.lines:
-                lines.append(
-                    Line(
-                        lift.said_of(line.formula, subjects),
-                        line.rule,
-                        tuple([lift.said_of(one, subjects) for one in line.sources]),
-                    )
-                )
-            lines.extend(ending(index))
-        versions.append(replace(version, switch=stated[version.switch], lines=lines, models=None))
+    def said_so(one: Problem) -> dict[str, Any]:
+        """Goal and versions of the problem or its companion."""
+        goal, ending = _goal(draws, lift, one.goal, subjects, general)
+        versions = []
+        for index, version in enumerate(one.versions):
+            lines: list[Line] = []
+            if version.lines:
+                for cited in dict.fromkeys(source for line in version.lines for source in line.sources):
+                    if cited in of_all:
+                        lines.extend(lift.instances(cited, subjects))
+                for formula, rule, sources in version.lines:
+                    said = tuple([lift.said_of(source, subjects) for source in sources])
+                    lines.append(Line(lift.said_of(formula, subjects), rule, said))
+                lines.extend(ending(index))
+            versions.append(replace(version, switch=stated[version.switch], lines=lines, models=None))
+        return {"goal": goal, "versions": tuple(versions)}
+
     premises = [stated[one] for one in problem.premises]
     if len(set(premises)) < len(premises):
         return None
-    return replace(
+    lifted = replace(
         problem,
         logic=logic,
         premises=premises,
-        goal=goal,
-        versions=tuple(versions),
         frame=frozenset([stated[one] for one in problem.frame]),
         predicates=lift.predicates(),
         constants=dict(zip([*subjects, *others], list(sorts) * 3, strict=False)),
         engines=(),
+        companion=None,
+        **said_so(problem),
     )
+    if problem.companion is not None:
+        form = problem.companion.goal_form
+        lifted.companion = replace(lifted, goal_form=form, **said_so(problem.companion))
+    return lifted
 
 
 def sorts_can_be_told(problem: Problem) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from custodiet.errors import CustodietError
 from custodiet.logic.engines.element_types import MAX_PREDICATES, types_of
@@ -72,6 +72,7 @@ class Problem:
         opposite: what is asked where the goal is turned around; its complement if there is nothing better.
         implicit: premises that hold without being stated.
         sibling: the same premises with another goal, which holds in the versions where this one does not.
+        companion: the same premises with the literal that the compound goal is made of; labels alike.
         engines: names of those that found every label; where there is one, the second opinion is the kernel's on the proof,
             and that of the definition of truth on both models.
     """
@@ -91,6 +92,7 @@ class Problem:
     opposite: Formula | None = None
     implicit: tuple[Formula, ...] = ()
     sibling: Problem | None = None
+    companion: Problem | None = None
     engines: tuple[str, ...] = ()
     rejected: int = field(default=0)
 
@@ -304,39 +306,34 @@ def _prove(
     """Decide every version by two engines; None if a version is not what the frame promised."""
     switch_at = premises.index(frame.switch[0])
     common = premises[:switch_at] + premises[switch_at + 1 :]
-    labels = [ENTAILED, CONTRADICTED, UNKNOWN]
-    models = None
+    goals = [frame.goal] if frame.literal is None else [frame.goal, frame.literal]
+    models: list[tuple[Model, Model] | None] = [None] * len(goals)
     engines: tuple[str, ...] = ()
     if certify:
-        first = _labels_by_table(list(witnesses.values), common, frame)
-        decisions = _decide_by_sat(common, frame, "minisat22")
-        second = [one.label for one in decisions]
-        engines = ("truth_table", "minisat22")
-        if (
-            first is None
-        ):  # too many atoms: a proof that the kernel accepts (`items.cases_of`), or models that are models
-            first, engines = second, ("minisat22",)
-        for decision, switch in zip(decisions, frame.switch, strict=True):
-            _check_models(decision, [*common, switch], frame.goal)
-        if first != second:
-            raise CustodietError(f"engines disagree: {first}, {second}", hint="This is a defect; please report it.")
-        if first != labels:
-            return None
-        models = _models_of(decisions[2])
-    versions = []
-    for index, label in enumerate(labels):
-        stated = list(premises)
-        stated[switch_at] = frame.switch[index]
-        lines = frame.lines[index] if index < 2 else []
-        support = tuple(sorted([stated.index(one) for one in _support_of(lines, set(stated))]))
-        depth = propagation_rounds(stated, frame.goal) if index < 2 else None
-        versions.append(Version(frame.switch[index], label, lines, support, None if index < 2 else models, depth))
-    return Problem(
+        table = Table(list(witnesses.values)) if len(witnesses.values) <= MAX_ATOMS else None  # type: ignore[arg-type]
+        engines = ("minisat22",) if table is None else ("truth_table", "minisat22")
+        with SatProblem([*common, *frame.switch], selectable=True) as solver:
+            for place, goal in enumerate(goals):
+                decisions = _decisions(solver, len(common), goal)
+                labels = [one.label for one in decisions]
+                if table is not None:  # else the kernel's proof (`items.cases_of`) is the second opinion
+                    _make_sure(labels, _labels_by_table(table, common, frame.switch, goal))
+                if labels != [ENTAILED, CONTRADICTED, UNKNOWN]:
+                    return None
+                for decision, switch in zip(decisions, frame.switch, strict=True):
+                    _check_models(decision, [*common, switch], goal)
+                models[place] = _models_of(decisions[2])
+    depths: list[int | None] = []
+    for switch in frame.switch[:2]:
+        premises[switch_at] = switch
+        depths.append(propagation_rounds(premises, frame.goal))
+    premises[switch_at] = frame.switch[0]
+    problem = Problem(
         "propositional",
         premises,
         switch_at,
         frame.goal,
-        (versions[0], versions[1], versions[2]),
+        _versions(frame.switch, frame.lines, premises, switch_at, depths, models[0]),
         frame.num_steps,
         goal_form,
         frame.kinds,
@@ -345,16 +342,43 @@ def _prove(
         {atom[1]: () for atom in witnesses.values},
         engines=engines,
     )
+    if frame.literal is not None:
+        sooner = [None if one is None else one - 1 for one in depths]  # a compound goal is put together last
+        versions = _versions(frame.switch, frame.literal_lines, premises, switch_at, sooner, models[1])
+        problem.companion = replace(problem, goal=frame.literal, goal_form="literal", versions=versions)
+    return problem
 
 
-def _labels_by_table(atoms: list[Formula], common: list[Formula], frame: Frame) -> list[str] | None:
-    """The label of each version by truth tables; None if there are too many atoms."""
-    if len(atoms) > MAX_ATOMS:
-        return None
-    table = Table(atoms)  # type: ignore[arg-type]
+def _versions(
+    switches: tuple[Formula, ...],
+    lines: tuple[list[Line], list[Line]],
+    premises: list[Formula],
+    switch_at: int,
+    depths: list[int | None],
+    models: tuple[Model, Model] | None,
+) -> tuple[Version, ...]:
+    """What each switch makes of a goal with these proofs."""
+    versions = []
+    for index, label in enumerate((ENTAILED, CONTRADICTED)):
+        places = {one: place for place, one in enumerate(premises)}
+        del places[premises[switch_at]]
+        places[switches[index]] = switch_at
+        cited = {one for line in lines[index] for one in line.sources}
+        support = tuple(sorted([places[one] for one in cited if one in places]))
+        versions.append(Version(switches[index], label, lines[index], support, None, depths[index]))
+    return (*versions, Version(switches[2], UNKNOWN, [], (), models, None))
+
+
+def _make_sure(labels: list[str], others: list[str]) -> None:
+    if labels != others:
+        raise CustodietError(f"engines disagree: {labels}, {others}", hint="This is a defect; please report it.")
+
+
+def _labels_by_table(table: Table, common: list[Formula], switches: Sequence[Formula], goal: Formula) -> list[str]:
+    """The label of each version by truth tables."""
     whole = conjunction(table.columns(common), table.full)
-    goal = table.column(frame.goal)
-    return [column_label(whole & table.column(switch), goal) for switch in frame.switch]
+    column = table.column(goal)
+    return [column_label(whole & table.column(switch), column) for switch in switches]
 
 
 def _decisions(problem: SatProblem | GroundProblem, num_common: int, goal: Formula) -> list[Decision]:
@@ -363,17 +387,12 @@ def _decisions(problem: SatProblem | GroundProblem, num_common: int, goal: Formu
     return [problem.decide(goal, [*common, num_common + version]) for version in range(3)]
 
 
-def _decide_by_sat(common: list[Formula], frame: Frame, solver: str) -> list[Decision]:
-    with SatProblem([*common, *frame.switch], solver=solver, selectable=True) as problem:
-        return _decisions(problem, len(common), frame.goal)
-
-
 def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:
     """Make sure, by the definition of truth, that each model is one; so the premises are consistent."""
     for model, value in ((decision.with_goal, True), (decision.without_goal, False)):
-        if model is not None and (
-            evaluate(model, goal) is not value or not all([evaluate(model, one) for one in premises])
-        ):
+        if model is None:
+            continue
+        if evaluate(model, goal) is not value or any(not evaluate(model, one) for one in premises):
             raise CustodietError("a model is none", hint="This is a defect; please report it.")
 
 
@@ -398,21 +417,23 @@ def certify_problem(problem: Problem) -> bool:
     """
     common = [*problem.implicit, *problem.premises[: problem.switch_at], *problem.premises[problem.switch_at + 1 :]]
     switches = [version.switch for version in problem.versions]
+    asked = [problem] if problem.companion is None else [problem, problem.companion]
     signature = signature_of_problem(problem)
-    with GroundProblem([*common, *switches], [problem.goal], signature=signature, selectable=True) as ground:
-        decisions = _decisions(ground, len(common), problem.goal)
-    labels = [one.label for one in decisions]
-    problem.engines = decisions[0].engines
-    if problem.logic in ("syllogistic", "monadic") and len(problem.predicates) <= MAX_PREDICATES:
-        second = _labels_by_types(common, switches, problem.goal)
-        if second != labels:
-            raise CustodietError(f"engines disagree: {labels}, {second}", hint="This is a defect; please report it.")
-        problem.engines = (*problem.engines, "element_types")
-    if labels != [version.label for version in problem.versions]:
-        return False
-    for version, decision in zip(problem.versions, decisions, strict=True):
-        version.models = _models_of(decision)
-        _check_models(decision, [*common, version.switch], problem.goal)
+    by_types = problem.logic in ("syllogistic", "monadic") and len(problem.predicates) <= MAX_PREDICATES
+    goals = [one.goal for one in asked]
+    with GroundProblem([*common, *switches], goals, signature=signature, selectable=True) as ground:
+        found = [_decisions(ground, len(common), goal) for goal in goals]
+    second = _labels_by_types(common, switches, goals) if by_types else []
+    for place, (one, decisions) in enumerate(zip(asked, found, strict=True)):
+        labels = [decision.label for decision in decisions]
+        one.engines = (*decisions[0].engines, *(["element_types"] if by_types else []))
+        if by_types:
+            _make_sure(labels, second[place])
+        if labels != [version.label for version in one.versions]:
+            return False
+        for version, decision in zip(one.versions, decisions, strict=True):
+            version.models = _models_of(decision)
+            _check_models(decision, [*common, version.switch], one.goal)
     return True
 
 
@@ -425,14 +446,15 @@ def signature_of_problem(problem: Problem) -> Signature:
     return Signature(problem.predicates, constants, sorts)
 
 
-def _labels_by_types(common: list[Formula], switches: list[Formula], goal: Formula) -> list[str]:
-    """The label of each version by element types."""
-    types = types_of([*common, *switches, goal])
+def _labels_by_types(common: list[Formula], switches: list[Formula], goals: list[Formula]) -> list[list[str]]:
+    """For each goal the label of each version by element types."""
+    types = types_of([*common, *switches, *goals])
     demands = types.combined([types.constraint(one) for one in common])
     if demands is None:
-        return [INCONSISTENT] * 3
-    asked = (types.constraint(goal), types.constraint(goal, False))
-    return [
-        label_of(*[types.solve([demands, types.constraint(switch), one]) is not None for one in asked])
-        for switch in switches
-    ]
+        return [[INCONSISTENT] * len(switches)] * len(goals)
+    stated = [types.constraint(one) for one in switches]
+    labels = []
+    for goal in goals:
+        asked = (types.constraint(goal), types.constraint(goal, False))
+        labels.append([label_of(*[types.solve([demands, one, way]) is not None for way in asked]) for one in stated])
+    return labels

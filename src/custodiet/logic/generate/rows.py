@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
@@ -48,14 +49,41 @@ def problem_rows(config: GenerateConfig, number: int) -> list[RowText]:
         return inference.inference_rows(config, number, start, turn, task, logic)
     if task.startswith(knights.PREFIX):
         return knights.knights_rows(config, number, start, turn, task)
+    step = len(config.tasks) * len(config.logics)
+    if turn % 2 == 0:
+        return _pair(config, number)[0]
+    pair = _pair(config, number - step)
+    return pair[1] if len(pair) > 1 else _pair(config, number, alone=True)[0]
+
+
+@lru_cache(maxsize=64)
+def _pair(config: GenerateConfig, number: int, alone: bool = False) -> tuple[list[RowText], ...]:
+    """The rows of a problem and, unless it is wanted alone, of its companion, which is the next of its task and logic."""
+    step = len(config.tasks) * len(config.logics)
+    task = config.tasks[number % step % len(config.tasks)]
+    logic = config.logics[number % step // len(config.tasks)]
     for attempt in range(_MAX_ATTEMPTS):
         draws = Draws(config.seed, "logic", number, attempt)
         problem = draw_problem(config, draws, logic)
         wording = choose_wording(config, draws, problem)
-        made = TASKS[task](draws, cases_of(draws, problem), wording)
-        if made is not None:
-            return _rows(config, number, task, problem, wording, made)
+        asked = [problem]
+        if problem.companion is not None and "literal" in config.goal_forms and not alone:
+            asked.append(problem.companion)
+        made = [TASKS[task](draws, cases_of(draws, one), wording) for one in asked]
+        if None not in made:
+            told = _Told(wording, _Fragments(wording), f"{config.seed}-g{number}", outline_of(problem))
+            return tuple([_rows(config, number + place * step, task, one, told, rows or [])
+                          for place, (one, rows) in enumerate(zip(asked, made, strict=True))])  # fmt: skip
     raise CustodietError(f"no {logic} problem suits the task {task} in {_MAX_ATTEMPTS} tries")
+
+
+class _Told(NamedTuple):
+    """What the rows of a problem and its companion have in common."""
+
+    wording: Wording
+    texts: _Fragments
+    group: str
+    outline: str
 
 
 def _unbalanced_rows(config: GenerateConfig, number: int) -> list[RowText]:
@@ -68,7 +96,8 @@ def _unbalanced_rows(config: GenerateConfig, number: int) -> list[RowText]:
         made = TASKS["entailment"](draws, [case], wording)
         if made is None or len(made) != 1:
             raise CustodietError("a case of the control gave no row", hint="This is a defect; please report it.")
-        lines += _rows(config, item, "entailment", problem, wording, made, first=item)
+        told = _Told(wording, _Fragments(wording), f"{config.seed}-g{item}", outline_of(problem))
+        lines += _rows(config, item, "entailment", problem, told, made, first=item)
     return lines
 
 
@@ -77,14 +106,13 @@ def _rows(
     number: int,
     task: str,
     problem: Problem,
-    wording: Wording,
+    told: _Told,
     made: list[Row],
     *,
     first: int | None = None,
 ) -> list[RowText]:
-    outline = outline_of(problem)
+    wording, texts, group, outline = told
     split = split_of(outline)
-    texts = _Fragments(wording)
     first = number * ITEMS_PER_PROBLEM if first is None else first
     names = [f"{config.seed}-{first + place}" for place in range(len(made))]
     vocabulary = _json(wording.record())
@@ -110,7 +138,7 @@ def _rows(
         rest = {
             "skeleton": case.skeleton,
             "outline": outline,
-            "group": f"{config.seed}-g{number}",
+            "group": group,
             "twins": twins if task == "entailment" else [],
             "split": split,
             "cell": case.cell(),

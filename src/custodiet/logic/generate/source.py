@@ -24,6 +24,9 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
     Depth and number of premises are drawn first and evenly, and goal form, so that labels are balanced within each of their
     combinations: a problem gives each label as often as any other.
 
+    Returns:
+        The problem; it has a companion if its goal is compound, unless it speaks of equality.
+
     Raises:
         CustodietError: none was found, or two engines disagree.
     """
@@ -31,7 +34,9 @@ def draw_problem(config: GenerateConfig, draws: Draws, logic: str) -> Problem:
         return _draw_syllogistic(config, draws)
     if logic == "datalog":
         return _draw_datalog(config, draws)
-    form = draws.pick([one for one in config.goal_forms if min_premises(config.depth[0], one) <= config.premises[1]])
+    fitting = [one for one in config.goal_forms if min_premises(config.depth[0], one) <= config.premises[1]]
+    # The literal of a compound goal is asked too, by the companion, where literals are wanted.
+    form = draws.pick([one for one in fitting if one != "literal"] or fitting)
     most_steps = config.premises[1] - min_premises(0, form)
     depth = draws.between(config.depth[0], min(config.depth[1], most_steps))
     least = max(config.premises[0], min_premises(depth, form))

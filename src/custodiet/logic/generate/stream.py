@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from custodiet._version import __version__
+from custodiet.base.collector import collector_paused
 from custodiet.base.workers import ONE_THREAD
 from custodiet.errors import OutputError, UsageError
 from custodiet.logic.generate.config import GenerateConfig
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM
-from custodiet.logic.generate.rows import COUNTED, problem_rows
+from custodiet.logic.generate.rows import COUNTED, RowText, problem_rows
 from custodiet.records.files import atomic_path, write_text_atomic
 
-__all__ = ["FORMATS", "Written", "generate_data_set", "generate_rows"]
+__all__ = ["FORMATS", "Written", "generate_data_set", "generate_rows", "rows_of_problems"]
 
 FORMATS = ("jsonl", "parquet", "hf")
 _BLOCK = 200  # problems
@@ -58,6 +59,12 @@ def generate_rows(config: GenerateConfig) -> Iterator[dict[str, Any]]:
         for row in problem_rows(config, number)[:left]:
             left -= 1
             yield json.loads(row.text)
+
+
+def rows_of_problems(config: GenerateConfig, numbers: range) -> list[RowText]:
+    """The rows of a block of problems, by their numbers."""
+    with collector_paused():
+        return [row for number in numbers for row in problem_rows(config, number)]
 
 
 def generate_data_set(
@@ -154,7 +161,7 @@ def _prepare(config: GenerateConfig, parts: Path, resume: bool) -> None:
 def _make_block(config: GenerateConfig, block: int) -> _Block:
     first = block * _BLOCK
     last = min(first + _BLOCK, _num_problems(config))
-    rows = [row for number in range(first, last) for row in problem_rows(config, number)][: _num_rows(config, block)]
+    rows = rows_of_problems(config, range(first, last))[: _num_rows(config, block)]
     counts = {name: dict(Counter([row.values[place] for row in rows])) for place, name in enumerate(COUNTED)}
     return _Block("".join([row.text + "\n" for row in rows]), counts)
 
@@ -282,9 +289,10 @@ configs:
 ---
 # Chains of inference
 
-{config.num} items made by custodiet {__version__}. Every label was found by two independent engines; every proof was
-checked line by line; every item that is unknown carries one model of its premises where the goal is true and one where
-it is false.{_grouping(config)}
+{config.num} items made by custodiet {__version__}. Every label was found by a solver and confirmed by what shares no code with it:
+tables of truth or of types, forward chaining, or (where tables would be too large, and of relations) the kernel and the definition
+of truth. Every proof was checked line by line; every item that is unknown carries one model of its premises where the goal is true
+and one where it is false.{_grouping(config)}
 
 | what | how many |
 | --- | --- |
@@ -309,7 +317,10 @@ def _grouping(config: GenerateConfig) -> str:
     }[config.split_scheme]
     copied = [one for one in config.tasks if one.startswith(("logicinference", "knights-knaves"))]
     if not copied:
-        return f" Items of one `group` are twins: the same sentences but for one argument, and {kept}"
+        return (
+            " Items of one `group` ask for one compound or one literal goal of the same sentences but for one argument; those "
+            f"with the same goal are twins. They are {kept}"
+        )
     others = (
         ""
         if len(copied) == len(config.tasks)

@@ -15,6 +15,7 @@ from custodiet.errors import FormulaError
 from custodiet.logic.engines.decide import certify
 from custodiet.logic.english.prompts import NOTES
 from custodiet.logic.formulas import (
+    FALSUM,
     And,
     Atom,
     Exists,
@@ -324,7 +325,7 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
     both = [*first.premises, second.problem.versions[1].switch]
     moved = {second.problem.switch_at: len(first.premises)}  # the other switch stands at the end
     clash = sorted({*first.support, *[moved.get(place, place) for place in second.support]})
-    sets.append((first, both, clash))
+    sets.append((first, both, _shrunk(first, both, clash)))
     rows = []
     for case, stated, clash_places in sets:
         order = list(range(len(stated)))
@@ -342,6 +343,18 @@ def _consistency(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]
         rows.append({"prompt": prompt, "answer": answer, "choices": None, "case": case, "stated": shown})
     draws.shuffle(rows)
     return rows
+
+
+def _shrunk(case: Case, statements: list[Formula], places: list[int]) -> list[int]:
+    """Those of the places whose statements contradict each other that cannot be left out one after another.
+
+    A compound goal is put together from one fact more than two switches need to clash.
+    """
+    for out in places:
+        rest = [place for place in places if place != out]
+        if _label(case, [statements[place] for place in rest], FALSUM) == INCONSISTENT:
+            places = rest
+    return places
 
 
 def _is_minimal_clash(case: Case, statements: list[Formula]) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from custodiet.logic.checking import check_items
 from custodiet.logic.engines.clingo_engine import decide_by_clingo
+from custodiet.logic.engines.decide import certify
 from custodiet.logic.engines.z3_engine import decide_by_z3
 from custodiet.logic.english.canonical import canonical_form
 from custodiet.logic.english.reading import read
@@ -22,6 +23,7 @@ from custodiet.logic.generate.rows import problem_rows, split_of
 from custodiet.logic.generate.stream import generate_rows
 from custodiet.logic.kernel import check_proof
 from custodiet.logic.label_audit import judge_claim
+from custodiet.logic.minimal import propagation_rounds
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import step_from_json
 
@@ -92,8 +94,9 @@ def test_each_group_has_each_label_equally_often_and_twins_differ_in_one_sentenc
     by_id = {row["id"]: row for row in rows}
     for group in {row["group"] for row in rows}:
         members = [row for row in rows if row["group"] == group]
+        assert len(members) in (6, 12)
         labels = LABELS[:2] if members[0]["logic"] == "datalog" else LABELS
-        assert Counter(row["label"] for row in members) == dict.fromkeys(labels, 6 // len(labels))
+        assert Counter(row["label"] for row in members) == dict.fromkeys(labels, len(members) // len(labels))
         assert len({row["split"] for row in members}) == 1 and len({row["outline"] for row in members}) == 1
     for row in rows:
         labels = LABELS[:2] if row["logic"] == "datalog" else LABELS
@@ -109,6 +112,8 @@ def test_a_problem_is_the_same_whoever_asks_and_when() -> None:
     config = GenerateConfig(num=60, seed=3, tasks=("entailment", "bad-step"), logics=("propositional", "monadic"))
     last = [row.text for row in problem_rows(config, 9)]
     first = [row.text for row in problem_rows(config, 0)]
+    for number in range(140):  # more than are kept
+        problem_rows(GenerateConfig(num=1, seed=5, depth=(1, 1), premises=(4, 4)), number)
     assert [row.text for row in problem_rows(config, 9)] == last
     assert [row.text for row in problem_rows(config, 0)] == first
     other = GenerateConfig(num=60, seed=4, tasks=config.tasks, logics=config.logics)
@@ -192,3 +197,35 @@ def test_the_hidden_line_is_what_the_proof_needs() -> None:
         line = next(one for one in row["proof"] if one["number"] == row["hidden_line"])
         assert row["answer"] == line["text"]
         assert f"{row['hidden_line']}. ? [" in row["prompt"]
+
+
+@pytest.mark.parametrize("logic", ["propositional", "monadic", "relational"])
+def test_compound_goals_and_their_literals_are_asked_of_the_same_premises(logic: str) -> None:
+    rows = [
+        json.loads(row.text)
+        for number in range(60)
+        for row in problem_rows(GenerateConfig(num=1, logics=(logic,)), number)
+    ]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    pairs = [one for one in groups.values() if len(one) == 12]
+    assert len(pairs) > 10
+    for pair in pairs:
+        compound, literal = pair[:6], pair[6:]
+        assert {one["cell"]["goal_form"] for one in literal} == {"literal"}
+        assert "literal" not in {one["cell"]["goal_form"] for one in compound}
+        switched = {(one["label"], tuple(p["formula"] for p in one["premises"])) for one in compound}
+        assert switched == {(one["label"], tuple(p["formula"] for p in one["premises"])) for one in literal}
+        for one in literal:
+            parsed = [parse_formula(p["formula"]) for p in one["premises"]]
+            assert certify(logic, parsed, parse_formula(one["goal"]["formula"]), models=False).label == one["label"]
+            if one["depth"] and one["depth"]["at_least"] == one["depth"]["at_most"] and logic == "propositional":
+                assert propagation_rounds(parsed, parse_formula(one["goal"]["formula"])) == one["depth"]["at_least"]
+
+
+def test_goal_forms_without_literals_have_no_companions() -> None:
+    config = GenerateConfig(num=1, goal_forms=("conditional",))
+    rows = [json.loads(row.text) for number in range(4) for row in problem_rows(config, number)]
+    assert {one["cell"]["goal_form"] for one in rows} == {"conditional"}
+    assert len({one["group"] for one in rows}) == 4
