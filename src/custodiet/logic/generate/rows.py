@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -117,49 +118,27 @@ def _rows(
     names = [f"{config.seed}-{first + place}" for place in range(len(made))]
     vocabulary = _json(wording.record())
     distractors = _json(problem.distractors)
+    certificates = {way: _json([*problem.engines, way]) for way in ("kernel", "evaluated counter-models")}
     lines = []
     for place, row in enumerate(made):
         case: Case = row["case"]
         premises: list[Formula] = row.get("stated", case.premises)
-        fields = {
-            "id": names[place],
-            "seed": config.seed,
-            "index": first + place,
-            "task": task,
-            "logic": problem.logic,
-            "language": wording.language,
-            "prompt": row["prompt"],
-            "answer": row["answer"],
-            "choices": row["choices"],
-            "label": case.label,
-        }
-        extras = {key: _plain(value, texts) for key, value in row.items() if key not in _KNOWN}
         twins = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
-        rest = {
-            "skeleton": case.skeleton,
-            "outline": outline,
-            "group": group,
-            "twins": twins if task == "entailment" else [],
-            "split": split,
-            "cell": case.cell(),
-            "certificates": list(problem.engines) + (["kernel"] if case.proof else ["evaluated counter-models"]),
-            **extras,
-        }
-        if problem.implicit:
-            rest["implicit_premises"] = [texts.plain(one) for one in problem.implicit]
         parts = [
-            _json(fields)[:-1],
-            f'"premises": {texts.sentences(premises)}',
-            f'"goal": {texts.sentence(case.goal)}',
-            f'"proof": {texts.proof(case)}',
-            f'"support": {[one + 1 for one in case.support]}',
-            f'"support_unique": {"true" if case.support else "null"}',
-            f'"depth": {_json(case.depth())}',
-            f'"counter_models": {texts.models(case)}',
-            _json(rest)[1:-1],
-            f'"distractors": {distractors}',
-            f'"vocabulary": {vocabulary}}}',
+            f'{{"id": "{names[place]}", "seed": {config.seed}, "index": {first + place}, "task": "{task}"',
+            f'"logic": "{problem.logic}", "language": "{wording.language}", "prompt": {_json(row["prompt"])}',
+            f'"answer": {_json(row["answer"])}, "choices": {_json(row["choices"])}, "label": "{case.label}"',
+            f'"premises": {texts.sentences(premises)}, "goal": {texts.sentence(case.goal)}, "proof": {texts.proof(case)}',
+            f'"support": {[one + 1 for one in case.support]}, "support_unique": {"true" if case.support else "null"}',
+            f'"depth": {_json(case.depth())}, "counter_models": {texts.models(case)}, "skeleton": "{case.skeleton}"',
+            f'"outline": "{outline}", "group": "{group}", "twins": {_json(twins if task == "entailment" else [])}',
+            f'"split": "{split}", "cell": {_json(case.cell())}',
+            f'"certificates": {certificates["kernel" if case.proof else "evaluated counter-models"]}',
         ]
+        parts += [f'"{key}": {_json(_plain(value, texts))}' for key, value in row.items() if key not in _KNOWN]
+        if problem.implicit:
+            parts.append(f'"implicit_premises": {texts.sentences(problem.implicit)}')
+        parts.append(f'"distractors": {distractors}, "vocabulary": {vocabulary}}}')
         values = (case.label, task, problem.logic, wording.language, split)
         lines.append(RowText(", ".join(parts), values))
     return lines
@@ -190,7 +169,7 @@ class _Fragments:
         notation, text = self._quoted(formula)
         return f'{{"formula": {notation}, "text": {text}}}'
 
-    def sentences(self, formulas: list[Formula]) -> str:
+    def sentences(self, formulas: Sequence[Formula]) -> str:
         found = self._lists.get(id(formulas))
         if found is None:
             found = self._lists[id(formulas)] = f"[{', '.join([self.sentence(one) for one in formulas])}]"
