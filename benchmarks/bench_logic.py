@@ -40,7 +40,7 @@ class Sizes:
     num_peer: int = 600
     """entries of reasoning-gym in each turn"""
     num_peer_problems: int = logic_peer.NUM_PROBLEMS
-    num_for_workers: int = 12_000
+    num_for_workers: int = 100_000
     num_in_memory: int = 1_000_000
     num_latencies: int = 200
 

@@ -129,7 +129,7 @@ def _missing(name: str, why: str) -> Row:
     )
 
 
-def worker_row(num: int = 12_000) -> Row:
+def worker_row(num: int = 100_000) -> Row:
     """Wall time of one worker over that of two."""
     ratios = []
     for turn in range(3):
