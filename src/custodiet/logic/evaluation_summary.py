@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.base.resampling import ClusterBootstrap, join_clusters
-from custodiet.base.stats import Estimate
+from custodiet.base.stats import Estimate, estimate_proportion
 from custodiet.errors import TooFewSamplesError
 from custodiet.logic.metamorphic import METAMORPHIC_KINDS
 from custodiet.records.base import Measurement
@@ -28,6 +29,8 @@ Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 _SINGLE = ("depth", "premises", "distractors", "language", "logic", "task", "goal form")
 _MANY = {"distractor kinds": "distractor kind", "rules": "rule"}
+_LIKELIHOOD_DROP = 1.92
+"""half the 95 % quantile of chi-squared with one degree of freedom"""
 _CHAINS = ("valid", "wrong", "unreadable", "none")
 
 
@@ -122,6 +125,8 @@ def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
             return np.nanmean(sums_RC[:, :num] / np.where(sums_RC[:, num:] > 0, sums_RC[:, num:], np.nan), axis=1)
 
     balanced = boot.estimate(np.concatenate([true * predicted, true], axis=1), mean_recall)
+    if balanced.value in (0.0, 1.0) and balanced.low is not None:  # no resample differs, but another sample would
+        balanced = estimate_proportion(round(balanced.value * boot.num_clusters), boot.num_clusters)
     bias = [
         LabelBias(
             label=label,
@@ -212,7 +217,8 @@ def fit_survival(
 
     Returns:
         Estimate of r in [0, 1]; `num` is the number of clusters. Without a value where all items have one depth, as then
-        r and c cannot be told apart from any other curve through one point.
+        r and c cannot be told apart from any other curve through one point. Where no resample differs, as at 0 or 1, the
+        open end is where the likelihood, each cluster taken as one answer, has fallen by as much as a 95 % interval lets it.
     """
     depths = np.unique(np.asarray(depth_N))
     if len(depths) < 2:
@@ -220,9 +226,14 @@ def fit_survival(
     at = np.asarray(depth_N)[:, None] == depths[None, :]
     right = at & np.asarray(right_N, dtype=bool)[:, None]
     fit, num = _grid(depths.astype(np.float64), chance), len(depths)
-    return boot.estimate(
-        np.concatenate([right, at], axis=1), lambda sums_RC: _best_rates(fit, sums_RC[:, :num], sums_RC[:, num:])
-    )
+    columns = np.concatenate([right, at], axis=1).astype(np.float64)
+    found = boot.estimate(columns, lambda sums_RC: _best_rates(fit, sums_RC[:, :num], sums_RC[:, num:]))
+    if found.low is None or found.high is None or found.low < found.high:
+        return found
+    sums = columns.sum(axis=0) * boot.num_clusters / len(columns)
+    likelihood_S = fit.log_right_SD @ sums[:num] + fit.log_wrong_SD @ (sums[num:] - sums[:num])
+    within = fit.rates_S[likelihood_S >= likelihood_S.max() - _LIKELIHOOD_DROP]
+    return replace(found, low=min(found.low, float(within[0])), high=max(found.high, float(within[-1])))
 
 
 def _survival(items: Sequence[Row], right: NDArray[np.bool_], boot: ClusterBootstrap, chance: float) -> Survival | None:
@@ -297,6 +308,7 @@ def _chains(items: Sequence[Row], boot: ClusterBootstrap) -> ChainQuality | None
     kinds = Counter(one["first_bad"]["kind"] for _, one in judged if one["first_bad"] is not None)
     return ChainQuality(
         **{kind: share(lambda one, kind=kind: one["chain"] == kind) for kind in _CHAINS},
+        step_by_step=share(lambda one: one["step_by_step"]),
         right_answer_wrong_chain=share(lambda one: one["right_answer_wrong_chain"]),
         valid_chain_wrong_answer=share(lambda one: one["valid_chain_wrong_answer"]),
         hallucinated_premises=Measurement.of(mine.estimate(counts, rate))
@@ -306,6 +318,7 @@ def _chains(items: Sequence[Row], boot: ClusterBootstrap) -> ChainQuality | None
         num_unreadable_steps=total("num_unreadable"),
         num_skipped_steps=total("num_skipped"),
         num_misnamed_steps=total("num_misnamed"),
+        num_leaps=total("num_leaps"),
         mean_steps_over_reference=sum(over) / len(over) if over else None,
         first_bad_kinds=dict(sorted(kinds.items(), key=lambda one: (-one[1], one[0]))),
     )

@@ -87,6 +87,10 @@ class ChainQuality(Part):
     num_unreadable_steps: int
     num_skipped_steps: int
     num_misnamed_steps: int
+    step_by_step: Measurement = Field(default_factory=lambda: Measurement.missing("not judged by an older version"))
+    """share of chains that are valid and take one rule a line"""
+    num_leaps: int = 0
+    """valid lines that take several rules at once"""
     mean_steps_over_reference: float | None
     first_bad_kinds: dict[str, int]
 

@@ -33,6 +33,7 @@ _MODES = {
 }
 _CHAINS = {
     "valid": "Chain is valid",
+    "step_by_step": "Chain is valid, one rule a line",
     "wrong": "Chain has a wrong step",
     "unreadable": "Chain has a step that cannot be read",
     "none": "No chain at all",
@@ -91,8 +92,8 @@ def evaluation_sentences(record: LogicEvaluationRecord) -> list[str]:
         )
     if record.chains is not None:
         found.append(
-            f"{_percent(record.chains.valid)} of the chains are valid; {_percent(record.chains.right_answer_wrong_chain)} of "
-            "the answers are right with a chain that is not."
+            f"{_percent(record.chains.valid)} of the answers have a valid chain, {_percent(record.chains.step_by_step)} one that "
+            f"takes one rule a line; {_percent(record.chains.right_answer_wrong_chain)} are right with a chain that is not valid."
         )
     return found
 
@@ -205,6 +206,7 @@ def _chains_section(record: LogicEvaluationRecord) -> str:
         ["of these unreadable", f"{chains.num_unreadable_steps:,}"],
         ["skipping something that does follow", f"{chains.num_skipped_steps:,}"],
         ["valid under another rule's name", f"{chains.num_misnamed_steps:,}"],
+        ["valid, but more than one rule at once", f"{chains.num_leaps:,}"],
         ["Steps over the reference, mean of valid chains", "–" if over is None else f"{over:+.2f}"],
     ]
     kinds = [[kind, f"{num:,}"] for kind, num in chains.first_bad_kinds.items()]
@@ -246,7 +248,8 @@ def render_logic_evaluation_html(record: LogicEvaluationRecord) -> str:
                 render_table(["", "measured"], glance),
                 "<p class=\"note\">Intervals: 95 %, bootstrap over clusters of items that share a skeleton or a problem; n is the "
                 "number of clusters. Guessing gives "
-                f"{100 * record.chance:.1f} %.</p>",
+                f"{100 * record.chance:.1f} %. An interval without width: the rate is the same in every cluster, as it is where "
+                "a model says the same to all items of a balanced problem.</p>",
             ),
             _depth_section(record),
             render_section("What was not tested", f'<div class="summary limits"><ul>{limits}</ul></div>'),

@@ -154,3 +154,25 @@ def test_consistency_is_not_accuracy():
     assert told == {"renaming": (1.0, 0.0, 0.0, 0), "language": (0.0, 1.0, 0.0, 5)}
     assert found["metamorphic_consistency"].value == pytest.approx(10 / 15)
     assert found["accuracy"].value == 0.0  # variants are in no other rate
+
+
+@pytest.mark.parametrize(("said", "value"), [("right", 1.0), ("wrong", 0.0)])
+def test_a_rate_at_its_end_has_an_open_side(said, value):
+    """No resample differs; the interval must not have no width, and must shrink with the number of clusters."""
+    widths = []
+    for num in (10, 100):
+        rows = [
+            row(f"{depth}-{at}", "entailed", "entailed" if said == "right" else "unknown", depth=depth)
+            for depth in (1, 2, 3)
+            for at in range(num)
+        ]
+        survival = summarize_rows(rows, seed=0)["survival"].per_step
+        assert survival.value == value and survival.low <= value <= survival.high
+        widths.append(survival.high - survival.low)
+    assert 0.002 < widths[1] < widths[0] < 0.7
+
+
+def test_balanced_accuracy_at_its_end_has_an_open_side():
+    rows = [row(f"{label}{at}", label, None, status="unreadable") for at in range(10) for label in LABELS]
+    found = summarize_rows(rows, seed=0)["balanced_accuracy"]
+    assert found.value == 0.0 and found.high > 0.05
