@@ -187,7 +187,10 @@ def test_endpoints_need_a_name_and_take_no_revision(work, capsys):
 
 def test_export(work, tmp_path, capsys):
     code, told, _ = run(capsys, "export", work / "items.jsonl", "--to", "lm-eval", "--out", tmp_path / "lm")
-    assert code == 0 and f"lm_eval --include_path {tmp_path / 'lm'} --tasks custodiet_logic" in told
+    assert code == 0 and f"lm_eval --include_path {tmp_path / 'lm'} --tasks custodiet_logic --model hf" in told
+    assert told.startswith("24 items in ")
     code, told, _ = run(capsys, "export", work / "items.jsonl", "--to", "inspect", "--out", tmp_path / "in", "--json")
-    assert code == 0 and len(json.loads(told)["files"]) == 2
+    found = json.loads(told)
+    assert code == 0 and len(found["files"]) == 2 and (found["num_items"], found["left_out"]) == (24, {})
+    assert found["run"] == f"cd {tmp_path / 'in'} && inspect eval custodiet_logic.py --model MODEL"
     assert run(capsys, "export", work / "items.jsonl", "--to", "inspect", "--out", tmp_path / "in")[0] == 1

@@ -21,8 +21,8 @@ from custodiet.base.rng import numpy_rng
 from custodiet.errors import InputError, OutputError
 from custodiet.logic.checking import LABELS, judge_item
 from custodiet.logic.english.prompts import ASKED, CLOSED_WORLD, numbered
-from custodiet.logic.judging import said_word
 from custodiet.logic.metamorphic import METAMORPHIC_KINDS, make_variant
+from custodiet.logic.said import MAX_LINE, said_word
 
 __all__ = [
     "Item",
@@ -44,7 +44,6 @@ _EXACT = ("premise-selection", "bad-step")
 _MARKS = " \t*_`\"'“”.!#>-"
 _PREMISE_RULES = ("premise", "assumption")
 _CUES = ("answer", "choice", "option", "label", "verdict", "conclusion")
-_MAX_LINE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +347,7 @@ def _said(text: str, words: Mapping[str, str]) -> str | None:
     known = {word.strip(_MARKS) if exact else word.strip(_MARKS).lower(): label for word, label in words.items()}
     found = None
     for line in text.splitlines():
-        if len(line) <= _MAX_LINE:
+        if len(line) <= MAX_LINE:
             word = said_word(line, known, cues=_CUES, fold=not exact)
             found = known[word] if word else found
     return found
@@ -358,7 +357,7 @@ def _last_line(text: str) -> str | None:
     lines = [one.strip(_MARKS) for one in text.splitlines() if one.strip(_MARKS)]
     if not lines:
         return None
-    given = re.match(r"(?:.*\banswer\b\W*(?:is\b)?\W*)?(.*)\Z", lines[-1][-_MAX_LINE // 10 :], re.IGNORECASE)
+    given = re.match(r"(?:.*\banswer\b\W*(?:is\b)?\W*)?(.*)\Z", lines[-1][-MAX_LINE // 10 :], re.IGNORECASE)
     return given[1].strip(_MARKS) or None if given else None
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
@@ -27,26 +27,19 @@ from custodiet.logic.kernel import Problem, check_proof
 from custodiet.logic.kernel_search import Language, perfect_model
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import Step, read_step
+from custodiet.logic.said import MARKS, MAX_LINE, MODEL, STEP, last_word
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Model, evaluate
 
-__all__ = ["Answer", "BadStep", "Judgement", "Unreadable", "judge_answer", "read_answer", "said_word"]
+__all__ = ["Answer", "BadStep", "Judgement", "Unreadable", "judge_answer", "read_answer"]
 
 _LABELS = (ENTAILED, CONTRADICTED, UNKNOWN, INCONSISTENT)
-_STEP = re.compile(r"[ >*\-#]*(?:step )?([0-9]{1,6})[.)]\** (.*)\Z", re.IGNORECASE)
-_MODEL = re.compile(
-    r"[ >*\-#]*(?:counter-?model|model|situation|assignment) ?[0-9A-Za-z]?\** ?:\** ?(.*)\Z", re.IGNORECASE
-)
-_CUES = ("answer", "label", "verdict", "conclusion")
-_ANSWER = re.compile(r"[\W_]{0,20}(?:final )?answer\W{0,10}:", re.IGNORECASE)
 _OBJECT = re.compile(r'\{ ?"')
-_MAX_LINE = 10_000
 _MAX_STEPS = 1_000
 _MAX_CITES = 200
 _MAX_OBJECTS = 16
 _SKIP_BUDGET = 500_000
 _SYNONYMS = {"given": "premise", "assume": "assumption", "suppose": "assumption", "hypothesis": "assumption"}
 _OF_THE_WHOLE = ("not the goal", "open assumption")
-_MARKS = " \t*_`\"'“”.!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,18 +293,17 @@ def read_answer(
                 raise error from None
 
     words = {one: one for one in _LABELS} | {
-        word.strip(_MARKS).lower(): label for word, label in (choices or {}).items()
+        word.strip(MARKS).lower(): label for word, label in (choices or {}).items()
     }
-    label: str | None = None
     models: list[Model | str | None] = []
     runs: list[list[tuple[Step | Unreadable, bool]]] = [[]]
     for given in text.splitlines():
-        if len(given) > _MAX_LINE and not _STEP.match(" ".join(given[:80].split())):
+        if len(given) > MAX_LINE and not STEP.match(" ".join(given[:80].split())):
             continue
-        line = " ".join(given[: _MAX_LINE + 1].split())
+        line = " ".join(given[: MAX_LINE + 1].split())
         if not line:
             continue
-        numbered, model = _STEP.match(line), _MODEL.match(line)
+        numbered, model = STEP.match(line), MODEL.match(line)
         if numbered:
             number = int(numbered[1])
             if runs[-1] and number <= runs[-1][0][0].number:
@@ -323,59 +315,21 @@ def read_answer(
             models.append(model[1])
         else:
             models += _objects(line)
-            found = said_word(line, words)
-            label = words[found] if found else None if _is_answer(line) else label
     proofs = [one for one in runs if any(cites for _, cites in one)]
     shown = [
         _listed_model(one, premises, goal, logic, read_formula) if isinstance(one, str) else one for one in models[-2:]
     ]
-    return Answer(label, tuple([one for one, _ in proofs[-1]]) if proofs else (), tuple(shown))
-
-
-def said_word(line: str, words: Collection[str], cues: Sequence[str] = _CUES, *, fold: bool = True) -> str | None:
-    """The word that a line gives as its answer, in time that grows with the line's length only.
-
-    Args:
-        line: such as `**Answer:** it follows.`, or the word alone.
-        words: what can be said; in lower case where `fold`.
-        cues: what stands before the word if anything does, maybe with "is" between; their case is no matter.
-        fold: whether the case of the words is no matter either.
-    """
-    line = line.strip(_MARKS + "\\#>-()")
-    line = line.lower() if fold else line
-    for word in sorted(words, key=len, reverse=True):
-        if line == word:
-            return word
-        if line.endswith(word) and not _is_wordly(line[-len(word) - 1]):
-            head = _without_marks(line[: -len(word)]).lower()
-            for before in (head, _without_marks(head[:-2]) if head.endswith("is") else ""):
-                cue = next((one for one in cues if before.endswith(one)), None)
-                if cue is not None and not _is_wordly(before[: -len(cue)][-1:]):
-                    return word
-    return None
-
-
-def _without_marks(text: str) -> str:
-    end = len(text)
-    while end and not _is_wordly(text[end - 1]):
-        end -= 1
-    return text[:end]
-
-
-def _is_wordly(letter: str) -> bool:
-    return letter.isalnum() or letter == "_"
-
-
-def _is_answer(line: str) -> bool:
-    """Whether a line is there to give the answer, whatever it says."""
-    return _ANSWER.match(line) is not None
+    word = last_word(text, words)
+    return Answer(
+        None if word is None else words[word], tuple([one for one, _ in proofs[-1]]) if proofs else (), tuple(shown)
+    )
 
 
 def _read_line(
     number: int, rest: str, read_formula: Callable[[str], Formula], length: int, place: int
 ) -> Step | Unreadable:
-    if length > _MAX_LINE:
-        return Unreadable(number, f"the line has {length:,} characters; expected at most {_MAX_LINE:,}")
+    if length > MAX_LINE:
+        return Unreadable(number, f"the line has {length:,} characters; expected at most {MAX_LINE:,}")
     if place >= _MAX_STEPS:
         return Unreadable(number, f"the proof has more than {_MAX_STEPS:,} lines")
     try:

@@ -101,7 +101,8 @@ def _var_jvp(
 
 def _half_inverse(out: Any, x: Any, axis: Axis, keepdims: Any) -> Any:
     """1 / (2 out), 0 where out is 0 or no more than what rounding the mean leaves: the sample is constant there, and 0 is a
-    subgradient."""
+    subgradient.
+    """
     noise = SPREAD_NOISE * np.abs(np.mean(primal_of(x), axis=axis, keepdims=keepdims is True))
     flat = np.asarray(primal_of(out)) <= noise
     return select(flat, 0.0, 0.5 / select(flat, 1.0, out)) if np.any(flat) else 0.5 / out
