@@ -94,24 +94,34 @@ def _slices(items: Sequence[Row], right: NDArray[np.bool_], boot: ClusterBootstr
         "label": [[one["label"]] if one["labels"] else [] for one in items],
     }
     for name, lists in values.items():
-        names = sorted({value for some in lists for value in some}, key=lambda one: (isinstance(one, str), one))
-        if not names:
-            continue
-        place = {value: at for at, value in enumerate(names)}
-        members = np.zeros((len(items), len(names)))
-        for row, some in enumerate(lists):
-            members[row, [place[value] for value in some]] = 1.0
-        found[name] = [
-            Slice(value=str(value), num_items=int(members[:, at].sum()), accuracy=Measurement.of(estimate))
-            for at, (value, estimate) in enumerate(zip(names, boot.estimate_shares(right, members), strict=True))
-        ]
+        if slices := _by_values(lists, right, boot):
+            found[name] = slices
     return found
+
+
+def _by_value(values: Sequence[Any], right: NDArray[np.bool_], boot: ClusterBootstrap) -> list[Slice]:
+    return _by_values([[] if one is None else [one] for one in values], right, boot)
+
+
+def _by_values(lists: Sequence[Sequence[Any]], right: NDArray[np.bool_], boot: ClusterBootstrap) -> list[Slice]:
+    """The share that is right of those that have each value; one may have several values or none."""
+    names = sorted({value for some in lists for value in some}, key=lambda one: (isinstance(one, str), one))
+    if not names:
+        return []
+    place = {value: at for at, value in enumerate(names)}
+    members = np.zeros((len(lists), len(names)))
+    for row, some in enumerate(lists):
+        members[row, [place[value] for value in some]] = 1.0
+    return [
+        Slice(value=str(value), num_items=int(members[:, at].sum()), accuracy=Measurement.of(estimate))
+        for at, (value, estimate) in enumerate(zip(names, boot.estimate_shares(right, members), strict=True))
+    ]
 
 
 def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
     """Recall and prediction rate of each label, where all items have the same labels."""
-    labels = items[0]["labels"]
-    if not labels or any(one["labels"] != labels for one in items):
+    labels = max((one["labels"] for one in items), key=len)  # in a closed world nothing is unknown
+    if not labels or any(not one["labels"] or one["labels"] != labels[: len(one["labels"])] for one in items):
         return {"balanced_accuracy": Measurement.missing("the items have different labels"), "bias": []}
     true = np.array([[one["label"] == label for label in labels] for one in items], dtype=np.float64)
     predicted = np.array([[one["predicted"] == label for label in labels] for one in items], dtype=np.float64)
@@ -124,9 +134,7 @@ def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
         with np.errstate(invalid="ignore"):
             return np.nanmean(sums_RC[:, :num] / np.where(sums_RC[:, num:] > 0, sums_RC[:, num:], np.nan), axis=1)
 
-    balanced = boot.estimate(np.concatenate([true * predicted, true], axis=1), mean_recall)
-    if balanced.value in (0.0, 1.0) and balanced.low is not None:  # no resample differs, but another sample would
-        balanced = estimate_proportion(round(balanced.value * boot.num_clusters), boot.num_clusters)
+    balanced = _open_ended(boot.estimate(np.concatenate([true * predicted, true], axis=1), mean_recall))
     bias = [
         LabelBias(
             label=label,
@@ -138,6 +146,13 @@ def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
         for at, label in enumerate(labels)
     ]
     return {"balanced_accuracy": Measurement.of(balanced), "bias": bias}
+
+
+def _open_ended(found: Estimate) -> Estimate:
+    """A share at 0 or 1, where no resample differs though another sample would, with the exact interval of so many clusters."""
+    if found.value not in (0.0, 1.0) or found.low is None:
+        return found
+    return estimate_proportion(round(found.value * found.num), found.num)
 
 
 def _twins(asked: Sequence[Row], seed: int) -> dict[str, Any]:
@@ -168,6 +183,7 @@ def _twins(asked: Sequence[Row], seed: int) -> dict[str, Any]:
     by_guess = [np.prod([1 / len(one["labels"]) for one in sets[names] if one["labels"]]) for names in order]
     return {
         "pair_accuracy": Measurement.of(boot.estimate_shares(right, np.ones((len(order), 1)))[0]),
+        "pair_by_depth": _by_value([one["facts"]["depth"] for one in first], right, boot),
         "pair_chance": float(np.mean(by_guess)),
         "num_incomplete_twin_sets": len(incomplete),
     }
@@ -311,7 +327,7 @@ def _chains(items: Sequence[Row], boot: ClusterBootstrap) -> ChainQuality | None
         step_by_step=share(lambda one: one["step_by_step"]),
         right_answer_wrong_chain=share(lambda one: one["right_answer_wrong_chain"]),
         valid_chain_wrong_answer=share(lambda one: one["valid_chain_wrong_answer"]),
-        hallucinated_premises=Measurement.of(mine.estimate(counts, rate))
+        hallucinated_premises=Measurement.of(_open_ended(mine.estimate(counts, rate)))
         if counts[:, 1].any()
         else Measurement.missing("no line is called a premise"),
         num_steps=total("num_steps"),

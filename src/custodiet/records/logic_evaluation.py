@@ -134,6 +134,8 @@ class LogicEvaluationRecord(Record):
     """share of sets of twins in which every item is right"""
     pair_chance: float | None
     """what guessing gives"""
+    pair_by_depth: list[Slice] = Field(default_factory=list)
+    """the same by depth; counts are of sets"""
     num_incomplete_twin_sets: int
     """sets of which not all items were asked: not counted"""
     survival: Survival | None

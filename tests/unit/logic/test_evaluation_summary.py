@@ -176,3 +176,30 @@ def test_balanced_accuracy_at_its_end_has_an_open_side():
     rows = [row(f"{label}{at}", label, None, status="unreadable") for at in range(10) for label in LABELS]
     found = summarize_rows(rows, seed=0)["balanced_accuracy"]
     assert found.value == 0.0 and found.high > 0.05
+
+
+def test_twins_by_depth():
+    rows = make_rows(0.7, depths=[1, 4], num=60)
+    found = summarize_rows(rows, seed=0)["pair_by_depth"]
+    for one, depth in zip(found, (1, 4), strict=True):
+        sets: dict = {}
+        for each in rows:
+            if each["facts"]["depth"] == depth:
+                sets.setdefault(each["facts"]["group"], []).append(each["right"])
+        assert (one.value, one.num_items) == (str(depth), 60)
+        assert one.accuracy.value == pytest.approx(sum(all(some) for some in sets.values()) / 60)
+
+
+def test_bias_where_some_items_are_of_a_closed_world():
+    open_ = [row(f"a{at}", "unknown", "unknown") for at in range(10)]
+    closed = [{**row(f"b{at}", "entailed", "contradicted"), "labels": LABELS[:2]} for at in range(10)]
+    found = summarize_rows([*closed, *open_], seed=0)
+    assert [one.label for one in found["bias"]] == LABELS
+    assert {one.label: one.recall.value for one in found["bias"]} == {
+        "entailed": 0.0,
+        "contradicted": None,
+        "unknown": 1.0,
+    }
+    assert found["chance"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    other = [{**row("c", "B", "B"), "labels": ["A", "B"]}]
+    assert summarize_rows([*open_, *other], seed=0)["balanced_accuracy"].why == "the items have different labels"
