@@ -74,7 +74,7 @@ def _check_items(file: str, *, response: str, gold: bool, strict: bool, json: bo
     tally = CheckTally()
     shown: list[str] = []
     with tempfile.TemporaryFile("w+", encoding="utf-8") as judged, ProgressPrinter(quiet=quiet) as printer:
-        for one in check_items(_lines(file), response=response, gold=gold):
+        for one in check_items(_lines(file), response=response, gold=gold, name=file):
             tally.add(one)
             bad = one.judgement.first_bad
             if bad is not None and len(shown) < MAX_SHOWN:

@@ -35,13 +35,16 @@ class CheckedItem:
         return {"id": self.id, "right_label": self.label, **self.judgement.to_json()}
 
 
-def check_items(lines: Iterable[str], *, response: str = "response", gold: bool = False) -> Iterator[CheckedItem]:
+def check_items(
+    lines: Iterable[str], *, response: str = "response", gold: bool = False, name: str = ""
+) -> Iterator[CheckedItem]:
     """Judge the answers of a JSONL file, one item a line; empty lines are skipped.
 
     Args:
         lines: objects with `premises`, `goal`, `label`, `logic`, for English `vocabulary`, and the answer.
         response: the key of the answer.
         gold: judge each item's own proof or counter-models instead.
+        name: of the file, for errors.
 
     Yields:
         A judgement for each item, in their order.
@@ -49,13 +52,17 @@ def check_items(lines: Iterable[str], *, response: str = "response", gold: bool 
     Raises:
         InputError: a line is no such item; names the line, counted from 1.
     """
+    of = f"{name}, " if name else ""
     for place, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             item = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(f"line {place} is not JSON", got=str(error)) from error
+            hint = "Write items with `custodiet logic generate --format jsonl`."
+            raise InputError(
+                f"{of}line {place} is not JSON", expected="an object a line", got=str(error), hint=hint
+            ) from error
         try:
             if not isinstance(item, dict):
                 raise InputError("not an item", expected="an object", got=type(item).__name__)
@@ -69,7 +76,7 @@ def check_items(lines: Iterable[str], *, response: str = "response", gold: bool 
                 )
             yield CheckedItem(str(item.get("id", place)), str(item.get("label")), judge_item(item, text))
         except InputError as error:
-            raise InputError(f"line {place}: {error}") from error
+            raise InputError(f"{of}line {place}: {error}") from error
 
 
 def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
