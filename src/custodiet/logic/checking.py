@@ -18,6 +18,8 @@ __all__ = ["LABELS", "CheckTally", "CheckedItem", "check_items", "gold_answer", 
 
 LABELS = ("entailed", "contradicted", "unknown")
 """The labels in the order in which an item lists the words for them."""
+_OTHER_PREMISES = ("missing-premise", "consistency")
+"""tasks whose items state other premises than their proofs use"""
 _SHARES = ("label_right", "step_by_step", "right_answer_wrong_chain", "valid_chain_wrong_answer")
 _TOTALS = ("num_steps", "num_unreadable", "num_skipped", "num_leaps", "num_misnamed", "num_premises", "num_invented")
 
@@ -36,8 +38,9 @@ class CheckedItem:
 
 
 def check_items(
-    lines: Iterable[str], *, response: str = "response", gold: bool = False, name: str = ""
-) -> Iterator[CheckedItem]:
+    lines: Iterable[str], *, response: str = "response", gold: bool = False, name: str = "",
+    left_out: Counter[str] | None = None,
+) -> Iterator[CheckedItem]:  # fmt: skip
     """Judge the answers of a JSONL file, one item a line; empty lines are skipped.
 
     Args:
@@ -45,6 +48,8 @@ def check_items(
         response: the key of the answer.
         gold: judge each item's own proof or counter-models instead.
         name: of the file, for errors.
+        left_out: filled with the tasks of items that are not judged -> how many there are. Answers are judged of the task
+            entailment only; stored proofs of all tasks that ask about the premises as they stand.
 
     Yields:
         A judgement for each item, in their order.
@@ -66,6 +71,11 @@ def check_items(
         try:
             if not isinstance(item, dict):
                 raise InputError("not an item", expected="an object", got=type(item).__name__)
+            task = item.get("task", "entailment")
+            if task != "entailment" and (not gold or task in _OTHER_PREMISES or not _has_proof(item)):
+                if left_out is not None:
+                    left_out[str(task)] += 1
+                continue
             text = gold_answer(item) if gold else item.get(response)
             if not isinstance(text, str):
                 raise InputError(
@@ -115,13 +125,23 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
 
 
 def _reader(item: Mapping[str, Any]) -> Callable[[str], Formula] | None:
-    if not item.get("vocabulary"):
+    if not _is_controlled(item):
         return None
     from custodiet.logic.english.reading import read
     from custodiet.logic.english.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.from_json(item["vocabulary"])
     return lambda sentence: read(sentence, vocabulary)
+
+
+def _has_proof(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("proof") or item.get("counter_models"))
+
+
+def _is_controlled(item: Mapping[str, Any]) -> bool:
+    """Whether an item is in controlled English; steps about knights and knaves are in formulas."""
+    vocabulary = item.get("vocabulary")
+    return bool(vocabulary) and not (isinstance(vocabulary, Mapping) and vocabulary.get("kind") == "knights-knaves")
 
 
 def gold_answer(item: Mapping[str, Any]) -> str:
@@ -132,7 +152,7 @@ def gold_answer(item: Mapping[str, Any]) -> str:
     """
     lines = []
     for one in item.get("proof") or ():
-        lines.append(format_step(step_from_json(one), one.get("text") if item.get("vocabulary") else None))
+        lines.append(format_step(step_from_json(one), one.get("text") if _is_controlled(item) else None))
     if not lines:
         lines = [json.dumps(one) for one in item.get("counter_models") or ()]
     if not lines:
