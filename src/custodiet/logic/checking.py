@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,14 @@ from custodiet.logic.judging import Judgement, judge_answer
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import format_step, step_from_json
 
-__all__ = ["LABELS", "CheckedItem", "check_items", "gold_answer", "judge_item", "summarize"]
+__all__ = ["LABELS", "CheckTally", "CheckedItem", "check_items", "gold_answer", "judge_item"]
 
 LABELS = ("entailed", "contradicted", "unknown")
 """The labels in the order in which an item lists the words for them."""
+_OTHER_PREMISES = ("missing-premise", "consistency")
+"""tasks whose items state other premises than their proofs use"""
+_SHARES = ("label_right", "step_by_step", "right_answer_wrong_chain", "valid_chain_wrong_answer")
+_TOTALS = ("num_steps", "num_unreadable", "num_skipped", "num_leaps", "num_misnamed", "num_premises", "num_invented")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +37,19 @@ class CheckedItem:
         return {"id": self.id, "right_label": self.label, **self.judgement.to_json()}
 
 
-def check_items(lines: Iterable[str], *, response: str = "response", gold: bool = False) -> Iterator[CheckedItem]:
+def check_items(
+    lines: Iterable[str], *, response: str = "response", gold: bool = False, name: str = "",
+    left_out: Counter[str] | None = None,
+) -> Iterator[CheckedItem]:  # fmt: skip
     """Judge the answers of a JSONL file, one item a line; empty lines are skipped.
 
     Args:
         lines: objects with `premises`, `goal`, `label`, `logic`, for English `vocabulary`, and the answer.
         response: the key of the answer.
         gold: judge each item's own proof or counter-models instead.
+        name: of the file, for errors.
+        left_out: filled with the tasks of items that are not judged -> how many there are. Answers are judged of the task
+            entailment only; stored proofs of all tasks that ask about the premises as they stand.
 
     Yields:
         A judgement for each item, in their order.
@@ -46,16 +57,25 @@ def check_items(lines: Iterable[str], *, response: str = "response", gold: bool 
     Raises:
         InputError: a line is no such item; names the line, counted from 1.
     """
+    of = f"{name}, " if name else ""
     for place, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             item = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(f"line {place} is not JSON", got=str(error)) from error
+            hint = "Write items with `custodiet logic generate --format jsonl`."
+            raise InputError(
+                f"{of}line {place} is not JSON", expected="an object a line", got=str(error), hint=hint
+            ) from error
         try:
             if not isinstance(item, dict):
                 raise InputError("not an item", expected="an object", got=type(item).__name__)
+            task = item.get("task", "entailment")
+            if task != "entailment" and (not gold or task in _OTHER_PREMISES or not _has_proof(item)):
+                if left_out is not None:
+                    left_out[str(task)] += 1
+                continue
             text = gold_answer(item) if gold else item.get(response)
             if not isinstance(text, str):
                 raise InputError(
@@ -66,7 +86,7 @@ def check_items(lines: Iterable[str], *, response: str = "response", gold: bool 
                 )
             yield CheckedItem(str(item.get("id", place)), str(item.get("label")), judge_item(item, text))
         except InputError as error:
-            raise InputError(f"line {place}: {error}") from error
+            raise InputError(f"{of}line {place}: {error}") from error
 
 
 def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
@@ -84,7 +104,7 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
         premises = [parse_formula(one["formula"]) for one in given]
         goal = parse_formula(item["goal"]["formula"])
         logic, label = item["logic"], item["label"]
-        words = list(item.get("choices") or ())
+        words = list(item.get("choices") or ()) if item.get("task", "entailment") == "entailment" else []
         derived = [one for one in item.get("proof") or () if one["rule"] not in ("premise", "assumption")]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -98,20 +118,30 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
         goal,
         label,
         logic=logic,
-        choices=dict(zip(words, LABELS, strict=True)) if len(words) == len(LABELS) else None,
+        choices=dict(zip(words, LABELS, strict=False)) if len(words) in (2, 3) else None,
         read_sentence=_reader(item),
         reference_steps=len(derived) or None,
     )
 
 
 def _reader(item: Mapping[str, Any]) -> Callable[[str], Formula] | None:
-    if not item.get("vocabulary"):
+    if not _is_controlled(item):
         return None
     from custodiet.logic.english.reading import read
     from custodiet.logic.english.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.from_json(item["vocabulary"])
     return lambda sentence: read(sentence, vocabulary)
+
+
+def _has_proof(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("proof") or item.get("counter_models"))
+
+
+def _is_controlled(item: Mapping[str, Any]) -> bool:
+    """Whether an item is in controlled English; steps about knights and knaves are in formulas."""
+    vocabulary = item.get("vocabulary")
+    return bool(vocabulary) and not (isinstance(vocabulary, Mapping) and vocabulary.get("kind") == "knights-knaves")
 
 
 def gold_answer(item: Mapping[str, Any]) -> str:
@@ -122,7 +152,7 @@ def gold_answer(item: Mapping[str, Any]) -> str:
     """
     lines = []
     for one in item.get("proof") or ():
-        lines.append(format_step(step_from_json(one), one.get("text") if item.get("vocabulary") else None))
+        lines.append(format_step(step_from_json(one), one.get("text") if _is_controlled(item) else None))
     if not lines:
         lines = [json.dumps(one) for one in item.get("counter_models") or ()]
     if not lines:
@@ -130,45 +160,62 @@ def gold_answer(item: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"Answer: {item.get('label')}"])
 
 
-def summarize(checked: Sequence[CheckedItem]) -> dict[str, Any]:
-    """What judgements come to.
+class CheckTally:
+    """What judgements come to, one after the other; its size does not grow with their number."""
 
-    Args:
-        checked: one or more.
+    def __init__(self) -> None:
+        self.num = self.num_invalid = 0
+        self._counts: Counter[str] = Counter()
+        self._first_bad: Counter[str] = Counter()
 
-    Returns:
-        Counts, and shares in [0, 1] with Clopper-Pearson intervals at 95 % (items taken as independent): of all items,
-        or, for rates of lines, the share of lines in all answers without an interval, since lines of an answer are not.
-    """
-    from custodiet.base.stats import estimate_proportion
-
-    all_of = [one.judgement for one in checked]
-    num = len(all_of)
-
-    def share(count: int) -> dict[str, Any]:
-        found = estimate_proportion(count, num)
-        return {"value": found.value, "low": found.low, "high": found.high, "num": num}
-
-    claimed = sum(one.num_premises for one in all_of)
-    invented = sum(one.num_invented for one in all_of)
-    over = [one.steps_over_reference for one in all_of if one.steps_over_reference is not None]
-    kinds: dict[str, int] = {}
-    for one in all_of:
+    def add(self, checked: CheckedItem) -> None:
+        """Count one more."""
+        one = checked.judgement
+        self.num += 1
+        self.num_invalid += one.chain != "valid"
+        counts = self._counts
+        counts["no label"] += one.label is None
+        counts[f"chain {one.chain}"] += 1
+        for field in _SHARES:
+            counts[field] += bool(getattr(one, field))
+        for field in _TOTALS:
+            counts[field] += getattr(one, field)
+        if one.steps_over_reference is not None:
+            counts["compared"] += 1
+            counts["over"] += one.steps_over_reference
         if one.first_bad is not None:
-            kinds[one.first_bad.kind] = kinds.get(one.first_bad.kind, 0) + 1
-    return {
-        "num_items": num,
-        "label_accuracy": share(sum(one.label_right for one in all_of)),
-        "no_label": share(sum(one.label is None for one in all_of)),
-        **{f"chain_{kind}": share(sum(one.chain == kind for one in all_of))
-           for kind in ("valid", "wrong", "unreadable", "none")},
-        "right_answer_wrong_chain": share(sum(one.right_answer_wrong_chain for one in all_of)),
-        "valid_chain_wrong_answer": share(sum(one.valid_chain_wrong_answer for one in all_of)),
-        "num_steps": sum(one.num_steps for one in all_of),
-        "num_unreadable_steps": sum(one.num_unreadable for one in all_of),
-        "num_skipped_steps": sum(one.num_skipped for one in all_of),
-        "num_misnamed_steps": sum(one.num_misnamed for one in all_of),
-        "hallucinated_premise_rate": invented / claimed if claimed else None,
-        "mean_steps_over_reference": sum(over) / len(over) if over else None,
-        "first_bad_kinds": dict(sorted(kinds.items(), key=lambda one: (-one[1], one[0]))),
-    }  # fmt: skip
+            self._first_bad[one.first_bad.kind] += 1
+
+    def summary(self) -> dict[str, Any]:
+        """Counts, and shares in [0, 1] with Clopper-Pearson intervals at 95 % (items taken as independent): of all items,
+        or, for rates of lines, the share of lines in all answers without an interval, since lines of an answer are not.
+
+        Raises:
+            TooFewSamplesError: nothing was added.
+        """
+        from custodiet.base.stats import estimate_proportion
+
+        counts = self._counts
+
+        def share(name: str) -> dict[str, Any]:
+            found = estimate_proportion(counts[name], self.num)
+            return {"value": found.value, "low": found.low, "high": found.high, "num": self.num}
+
+        claimed, compared = counts["num_premises"], counts["compared"]
+        return {
+            "num_items": self.num,
+            "label_accuracy": share("label_right"),
+            "no_label": share("no label"),
+            **{f"chain_{kind}": share(f"chain {kind}") for kind in ("valid", "wrong", "unreadable", "none")},
+            "chain_step_by_step": share("step_by_step"),
+            "right_answer_wrong_chain": share("right_answer_wrong_chain"),
+            "valid_chain_wrong_answer": share("valid_chain_wrong_answer"),
+            "num_steps": counts["num_steps"],
+            "num_unreadable_steps": counts["num_unreadable"],
+            "num_skipped_steps": counts["num_skipped"],
+            "num_leaps": counts["num_leaps"],
+            "num_misnamed_steps": counts["num_misnamed"],
+            "hallucinated_premise_rate": counts["num_invented"] / claimed if claimed else None,
+            "mean_steps_over_reference": counts["over"] / compared if compared else None,
+            "first_bad_kinds": dict(sorted(self._first_bad.items(), key=lambda one: (-one[1], one[0]))),
+        }

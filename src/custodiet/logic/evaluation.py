@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ from custodiet.base.protocols import ChoiceScorer, TextGenerator
 from custodiet.base.rng import numpy_rng
 from custodiet.errors import InputError, OutputError
 from custodiet.logic.checking import LABELS, judge_item
+from custodiet.logic.english.prompts import ASKED, CLOSED_WORLD, numbered
 from custodiet.logic.metamorphic import METAMORPHIC_KINDS, make_variant
+from custodiet.logic.said import MAX_LINE, said_word
 
 __all__ = [
     "Item",
@@ -40,7 +42,13 @@ Ask = Callable[[Sequence["Item"]], list[Row]]
 _EXACT = ("premise-selection", "bad-step")
 """tasks without choices whose right answer is one text; other ones have many right answers"""
 _MARKS = " \t*_`\"'“”.!#>-"
+_NEEDED = {
+    "choices": "items with choices",
+    "answer": "items whose answer is one of their choices or one text",
+    "proof": "items of the task entailment, with premises and goal",
+}
 _PREMISE_RULES = ("premise", "assumption")
+_CUES = ("answer", "choice", "option", "label", "verdict", "conclusion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +80,10 @@ class Item:
 
     @property
     def is_entailment(self) -> bool:
-        """Whether the answer is a label of `checking.LABELS`, so that a chain can be judged with it."""
-        return self.labels == LABELS
+        """Whether the answer is a label of `checking.LABELS` (in a closed world, of the first two), so that a chain can
+        be judged with it.
+        """
+        return self.raw.get("task", "entailment") == "entailment" and self.labels in (LABELS, LABELS[:2])
 
     def facts(self) -> dict[str, Any]:
         """What answers are grouped by."""
@@ -120,7 +130,8 @@ def read_items(
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path} cannot be read", expected="a JSONL file in UTF-8", got=why) from None
     items: list[Item] = []
     left_out: dict[str, int] = {}
     keys: set[str] = set()
@@ -132,7 +143,12 @@ def read_items(
         try:
             item = _item(json.loads(line), num_lines - 1, number)
         except ValueError as error:
-            raise InputError(f"line {number} of {path} is not JSON ({error})") from None
+            hint = "Write items with `custodiet logic generate --format jsonl`."
+            raise InputError(
+                f"line {number} of {path} is not JSON", expected="an object a line", got=str(error), hint=hint
+            ) from None
+        except InputError as error:
+            raise InputError(f"{path}, {error}") from None
         if item.key in keys:
             raise InputError(f"line {number} of {path}: two items have one id", got=item.key)
         keys.add(item.key)
@@ -143,7 +159,9 @@ def read_items(
             left_out[reason] = left_out.get(reason, 0) + 1
     if not items:
         told = "; ".join(f"{num} {reason}" for reason, num in left_out.items())
-        raise InputError(f"{path} holds no item for --mode {mode}", got=told or "no items at all")
+        raise InputError(
+            f"{path} holds no item for --mode {mode}", expected=_NEEDED[mode], got=told or "no items at all"
+        )
     return _limited(items, limit, seed), left_out, num_lines
 
 
@@ -153,13 +171,16 @@ def _item(raw: Any, place: int, number: int) -> Item:
     choices = raw.get("choices") or ()
     if not all(isinstance(one, str) and one for one in choices) or len(set(choices)) < len(choices):
         raise InputError(f"line {number}: choices are not different words", got=repr(choices)[:80])
-    entailment = raw.get("task", "entailment") == "entailment" and len(choices) == len(LABELS) and "label" in raw
-    labels = LABELS if entailment else tuple(choices)
+    entailment = raw.get("task", "entailment") == "entailment" and "label" in raw and (
+        len(choices) == 3 or (len(choices) == 2 and raw.get("logic") in CLOSED_WORLD)
+    )  # fmt: skip
+    labels = LABELS[: len(choices)] if entailment else tuple(choices)
     label = raw.get("label") if entailment else raw.get("answer")
     if not isinstance(label, str) or (labels and label not in labels):
         raise InputError(
-            f"line {number}: no right answer among the choices", expected=", ".join(labels) or "a text", got=repr(label)
-        )
+            f"line {number}: no right answer under {'label' if entailment else 'answer'!r}",
+            expected=", ".join(labels) or "a text", got=repr(label),
+        )  # fmt: skip
     return Item(str(raw.get("id", place)), place, raw, tuple(choices), labels, label)
 
 
@@ -281,20 +302,42 @@ def ask_by_text(generator: TextGenerator, wrap: Callable[[str], str], cue: str, 
 
 
 def proof_prompt(item: Mapping[str, Any]) -> str:
-    """The question of an entailment item, asking for a proof or for two counter-models."""
-    listed = "\n".join(f"{at}. {one.get('text') or one['formula']}" for at, one in enumerate(item["premises"], start=1))
+    """The question of an entailment item, asking for a proof or for two counter-models.
+
+    What the item's own prompt says about how to read its sentences (whether kinds may be empty, whether the world is
+    closed, what the signs mean) is said here too.
+    """
+    listed = numbered([one.get("text") or one["formula"] for one in item["premises"]])
     goal = item["goal"].get("text") or item["goal"]["formula"]
     words = list(item.get("choices") or LABELS)
+    notes = _notes_of(str(item.get("prompt", "")), goal, len(words))
+    if item.get("implicit_premises"):
+        notes += " That a kind has a member may be used as a premise."
+    asked = "Do the premises entail the conclusion, or do they contradict it? Prove the"
+    otherwise = (
+        " That something which cannot be derived is false is a step `3. <statement> [closed world]`. "
+        f"End with a line `Answer: {words[0]}` or `Answer: {words[1]}`."
+    )
+    if len(words) > 2:
+        asked = "Do the premises entail the conclusion, do they contradict it, or is it unknown? If they decide it, prove the"
+        otherwise = (
+            " If it is unknown, describe two situations in which all premises are true, the conclusion in one of them but "
+            "not in the other, by what is true in them: `Model 1: <statement>; <statement>` and `Model 2: ...`. "
+            f"End with a line `Answer: {words[0]}`, `Answer: {words[1]}` or `Answer: {words[2]}`."
+        )
     return (
-        f"Premises:\n{listed}\n\nConclusion: {goal}\n\n"
-        "Do the premises entail the conclusion, do they contradict it, or is it unknown? If they decide it, prove the "
+        f"Premises:\n{listed}\n\nConclusion: {goal}\n\n{notes + ' ' if notes else ''}{asked} "
         "conclusion or its negation in numbered steps, one a line. Each step is one statement in the form of the premises, "
         "then its rule and the numbers of the earlier steps that it follows from, in brackets: a premise that you use is "
-        "stated as `1. <statement> [premise]`, a conclusion as `3. <statement> [modus ponens: 1, 2]`. If it is unknown, "
-        "describe two situations in which all premises are true, the conclusion in one of them but not in the other, by "
-        "what is true in them: `Model 1: <statement>; <statement>` and `Model 2: ...`. "
-        f"End with a line `Answer: {words[0]}`, `Answer: {words[1]}` or `Answer: {words[2]}`."
+        f"stated as `1. <statement> [premise]`, a conclusion as `3. <statement> [modus ponens: 1, 2]`.{otherwise}"
     )
+
+
+def _notes_of(prompt: str, goal: str, num_labels: int) -> str:
+    """What stands between the conclusion and the question of an entailment prompt; empty if that is made otherwise."""
+    before, found, after = prompt.partition(f"Conclusion: {goal}\n\n")
+    asked = ASKED.get(num_labels, "")
+    return after.removesuffix(asked).strip() if found and asked and after.endswith(asked) else ""
 
 
 def _judged(item: Item, text: str) -> Row:
@@ -315,14 +358,12 @@ def _judged(item: Item, text: str) -> Row:
 def _said(text: str, words: Mapping[str, str]) -> str | None:
     """The label that the last line that gives one gives; letters as choices count in their own case only."""
     exact = all(len(one) == 1 for one in words)
-    fold = (lambda one: one) if exact else str.lower
-    known = {fold(word.strip(_MARKS)): label for word, label in words.items()}
-    options = "|".join(re.escape(one) for one in sorted(known, key=len, reverse=True))
-    pattern = re.compile(rf"(?:.*\b(?:[Aa]nswer|[Cc]hoice|[Oo]ption)\b\W*(?:is\b)?\W*)?\(?({options})\)?\Z")
+    known = {word.strip(_MARKS) if exact else word.strip(_MARKS).lower(): label for word, label in words.items()}
     found = None
     for line in text.splitlines():
-        match = pattern.match(fold(line.strip(_MARKS)))
-        found = known[match[1]] if match else found
+        if len(line) <= MAX_LINE:
+            word = said_word(line, known, cues=_CUES, fold=not exact)
+            found = known[word] if word else found
     return found
 
 
@@ -330,7 +371,7 @@ def _last_line(text: str) -> str | None:
     lines = [one.strip(_MARKS) for one in text.splitlines() if one.strip(_MARKS)]
     if not lines:
         return None
-    given = re.match(r"(?:.*\banswer\b\W*(?:is\b)?\W*)?(.*)\Z", lines[-1], re.IGNORECASE)
+    given = re.match(r"(?:.*\banswer\b\W*(?:is\b)?\W*)?(.*)\Z", lines[-1][-MAX_LINE // 10 :], re.IGNORECASE)
     return given[1].strip(_MARKS) or None if given else None
 
 
@@ -447,14 +488,10 @@ def read_rows(path: Path) -> list[Row]:
         with path.open("rb+") as stream:
             stream.truncate(len(whole))
     rows = []
-    for number, line in enumerate(_lines(whole), start=1):
+    for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], start=1):
         try:
             row = json.loads(line)
             rows.append({**row, "key": row["key"]})
         except (ValueError, KeyError, TypeError):
             raise InputError(f"line {number} of {path} is damaged", hint="Name another --out.") from None
     return rows
-
-
-def _lines(data: bytes) -> Iterable[str]:
-    return data.decode("utf-8").split("\n")[:-1] if data else []

@@ -90,11 +90,14 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
             one.name,
             render_measurement(one.accuracy, percent=True),
             render_measurement(one.excess_points, digits=1),
-            *(render_measurement(recall.recall, percent=True) for recall in one.recalls),
         ]
         for one in record.attackers
     ]
-    head = ["attacker", "accuracy", "points over majority", *(f"recall: {one.label}" for one in record.labels)]
+    head = ["attacker", "accuracy", "points over majority"]
+    recalls = [
+        [one.name, *(render_measurement(recall.recall, percent=True) for recall in one.recalls)]
+        for one in record.attackers
+    ]
     told = "".join(
         f"<dt>{escape(one.name)}</dt><dd>{escape(one.description)}; {escape(one.model)}, {one.num_features:,} features</dd>"
         for one in record.attackers
@@ -113,6 +116,11 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
                 "each other. Gray: the strongest attacker on shuffled labels.</figcaption></figure>",
                 render_table(head, rows),
                 f"<dl>{told}</dl>",
+            ),
+            render_section(
+                "Which labels are guessed",
+                "<p>Of the problems of each label, the share for which it was guessed.</p>",
+                render_table(["attacker", *(one.label for one in record.labels)], recalls),
             ),
             render_section("Gates", render_table(["gate", "outcome", "measured"], gates)) if gates else "",
             render_section(
