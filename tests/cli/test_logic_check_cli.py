@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 
 import pytest
 
@@ -143,3 +144,43 @@ def test_options_that_do_not_fit(tmp_path, capsys):
     path = items_file(tmp_path, ITEM)
     assert run([path, "--goal", "q"], capsys)[0] == 2
     assert run([path, "--logic", "modal"], capsys)[0] == 2
+
+
+def test_items_are_judged_one_by_one(tmp_path, capsys):
+    """Memory does not grow with the file: ten times as many items take no more than a little more."""
+    one = json.dumps({**ITEM, "response": PROOF + "Answer: it follows", "note": "x" * 10_000}) + "\n"
+    path = tmp_path / "items.jsonl"
+    path.write_text(one)
+    run([path, "--quiet"], capsys)  # what is loaded once
+    peaks = []
+    for num in (100, 1000):
+        path.write_text(one * num)
+        tracemalloc.start()
+        code, out, _ = run([path, "--json", "--quiet"], capsys)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        found = json.loads(out)
+        assert code == 0 and found["summary"]["num_items"] == num == len(found["items"])
+        assert found["summary"]["chain_step_by_step"]["value"] == 1.0
+    assert peaks[1] < peaks[0] + 3_000_000  # of 10 MB; what is printed is captured here
+
+
+def test_a_separator_inside_an_answer_ends_no_line_of_the_file(tmp_path, capsys):
+    path = tmp_path / "items.jsonl"
+    path.write_text(json.dumps({**ITEM, "response": "p\u2028q\x85" + PROOF}, ensure_ascii=False) + "\n")
+    assert run([path, "--strict", "--quiet"], capsys)[0] == 0
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (["--premises", "p"], "--goal is missing"),
+    (["--goal", "p"], "--premises is missing"),
+    (["--premises", "p", "--goal", "p", "--gold"], "--gold is for items"),
+    (["--premises", "p", "--goal", "p", "--strict"], "--strict is for items"),
+    (["--premises", "p", "--goal", "p", "--response", "x"], "--response is for items"),
+    (["--logic", "monadic"], "--logic goes with --premises"),
+    (["--gold", "--response", "x"], "exclude each other"),
+])  # fmt: skip
+def test_options_that_contradict(tmp_path, capsys, options, told):
+    path = items_file(tmp_path, ITEM)
+    code, out, err = run([path, *options], capsys)
+    assert (code, out) == (2, "") and told in err

@@ -92,7 +92,8 @@ def test_a_model_by_choices(work, tmp_path, capsys):
     assert record.items.num_asked == 24 and len(record.metamorphic) >= 5
     assert [one.outcome for one in record.gates] == ["pass", "pass"]
     html = (out / "report.html").read_text()
-    assert "<svg" in html and "Changes that cannot matter" in html and "<script" not in html
+    assert html.count("<svg") == 3 and "Changes that cannot matter" in html and "<script" not in html
+    assert "whole sets of twins" in html and [one.value for one in record.pair_by_depth] == ["1", "2", "3"]
     rows = (out / "answers.jsonl").read_text().splitlines()
     assert len(rows) == 24 + sum(one.num_variants for one in record.metamorphic)
     before = (out / "answers.jsonl").read_bytes()
@@ -187,7 +188,10 @@ def test_endpoints_need_a_name_and_take_no_revision(work, capsys):
 
 def test_export(work, tmp_path, capsys):
     code, told, _ = run(capsys, "export", work / "items.jsonl", "--to", "lm-eval", "--out", tmp_path / "lm")
-    assert code == 0 and f"lm_eval --include_path {tmp_path / 'lm'} --tasks custodiet_logic" in told
+    assert code == 0 and f"lm_eval --include_path {tmp_path / 'lm'} --tasks custodiet_logic --model hf" in told
+    assert told.startswith("24 items in ")
     code, told, _ = run(capsys, "export", work / "items.jsonl", "--to", "inspect", "--out", tmp_path / "in", "--json")
-    assert code == 0 and len(json.loads(told)["files"]) == 2
+    found = json.loads(told)
+    assert code == 0 and len(found["files"]) == 2 and (found["num_items"], found["left_out"]) == (24, {})
+    assert found["run"] == f"cd {tmp_path / 'in'} && inspect eval custodiet_logic.py --model MODEL"
     assert run(capsys, "export", work / "items.jsonl", "--to", "inspect", "--out", tmp_path / "in")[0] == 1

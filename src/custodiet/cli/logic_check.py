@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from custodiet.cli.common import JsonFlag, print_json
+from custodiet.cli.common import JsonFlag, QuietFlag, print_json
 from custodiet.errors import GateError, InputError, UsageError
 
 if TYPE_CHECKING:
     from custodiet.logic.formulas import Formula
 
 __all__ = ["check"]
+
+MAX_SHOWN = 10
+"""bad answers that are printed"""
 
 
 def check(
@@ -23,11 +30,12 @@ def check(
     *,
     premises: str | None = None,
     goal: str | None = None,
-    logic: Literal["propositional", "syllogistic", "monadic", "relational", "datalog"] = "relational",
+    logic: Literal["propositional", "syllogistic", "monadic", "relational", "datalog"] | None = None,
     response: str = "response",
     gold: Annotated[bool, Parameter(negative=())] = False,
     strict: Annotated[bool, Parameter(negative=())] = False,
     json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Check every step of a proof, or of the answers to the items of a data set.
 
@@ -36,36 +44,60 @@ def check(
             JSONL with items and answers. `-` reads standard input.
         premises: what the proof may use: formulas separated by semicolons, or a file with one on each line.
         goal: the formula that it is to prove or refute.
-        logic: the logic of --premises and --goal; items name their own.
+        logic: the logic of --premises and --goal (default relational); items name their own.
         response: key of the answer in each item.
         gold: judge each item's own proof or counter-models instead of an answer.
         strict: leave with exit code 3 if an answer's chain is not valid. A proof that is not valid always does.
         json: print one JSON object.
+        quiet: no progress.
     """
     if (premises is None) != (goal is None):
-        raise UsageError("--premises and --goal go together", got="one of them")
-    text = _read(file)
+        missing, given = ("--goal", "--premises") if goal is None else ("--premises", "--goal")
+        raise UsageError(f"{missing} is missing", expected="--premises and --goal together", got=f"{given} alone")
     if premises is not None and goal is not None:
-        _check_one(text, premises, goal, logic, json)
+        of_items = {"--gold": gold, "--strict": strict, "--response": response != "response"}
+        for name in [name for name, is_given in of_items.items() if is_given]:
+            raise UsageError(f"{name} is for items", got="--premises and --goal", hint=f"Leave out {name}.")
+        _check_one(_read(file), premises, goal, logic or "relational", json)
         return
-    from custodiet.logic.checking import check_items, summarize
+    if logic is not None:
+        raise UsageError("--logic goes with --premises and --goal", got="items", hint="Each item names its own logic.")
+    if gold and response != "response":
+        raise UsageError("--response and --gold exclude each other", got="both", hint="Leave out one of them.")
+    _check_items(file, response=response, gold=gold, strict=strict, json=json, quiet=quiet)
 
-    checked = list(check_items(text.splitlines(), response=response, gold=gold))
-    if not checked:
-        raise InputError(f"{file} holds no items")
-    summary = summarize(checked)
-    if json:
-        items = [one.to_json() for one in checked]
-        print_json({"schema": "custodiet.logic-check/1", "summary": summary, "items": items})
-    else:
-        _print_summary(summary)
-        for one in [one for one in checked if one.judgement.first_bad is not None][:10]:
+
+def _check_items(file: str, *, response: str, gold: bool, strict: bool, json: bool, quiet: bool) -> None:
+    from custodiet.cli.progress import ProgressPrinter
+    from custodiet.logic.checking import CheckTally, check_items
+
+    tally = CheckTally()
+    shown: list[str] = []
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as judged, ProgressPrinter(quiet=quiet) as printer:
+        for one in check_items(_lines(file), response=response, gold=gold):
+            tally.add(one)
             bad = one.judgement.first_bad
-            assert bad is not None
-            print(f"{one.id}: step {bad.number}: {bad.kind}: {bad.message}")
-    invalid = sum(one.judgement.chain != "valid" for one in checked)
-    if strict and invalid:
-        raise GateError(f"{invalid} of {len(checked)} chains are not valid")
+            if bad is not None and len(shown) < MAX_SHOWN:
+                shown.append(f"{one.id}: step {bad.number}: {bad.kind}: {bad.message}")
+            if json:  # the summary comes first, so what is judged waits in a file
+                judged.write((", " if tally.num > 1 else "") + dumps(one.to_json(), ensure_ascii=False) + "\n")
+            if tally.num % 200 == 0:
+                printer("items", tally.num, 0, f"{tally.num_invalid:,} chains not valid")
+        if not tally.num:
+            raise InputError(f"{file} holds no items", expected="JSONL, one item a line")
+        summary = tally.summary()
+        if json:
+            judged.seek(0)
+            head = dumps({"schema": "custodiet.logic-check/1", "summary": summary}, ensure_ascii=False)
+            sys.stdout.write(head[:-1] + ', "items": [')
+            shutil.copyfileobj(judged, sys.stdout)
+            sys.stdout.write("]}\n")
+            sys.stdout.flush()
+    if not json:
+        _print_summary(summary)
+        print("\n".join(shown), end="\n" if shown else "")
+    if strict and tally.num_invalid:
+        raise GateError(f"{tally.num_invalid} of {tally.num} chains are not valid")
 
 
 def _check_one(text: str, premises: str, goal: str, logic: str, json: bool) -> None:
@@ -94,13 +126,22 @@ def _check_one(text: str, premises: str, goal: str, logic: str, json: bool) -> N
         )
 
 
-def _read(file: str) -> str:
+def _lines(file: str) -> Iterator[str]:
+    """The lines of a file, one at a time."""
     try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        if file == "-":
+            yield from sys.stdin
+        else:
+            with Path(file).open(encoding="utf-8") as stream:
+                yield from stream
     except OSError as error:
-        raise InputError(f"cannot read {file}", got=error.strerror) from error
+        raise InputError(f"cannot read {file}", expected="a file of text", got=error.strerror) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text") from error
+        raise InputError(f"{file} is not UTF-8 text", got=f"byte {error.start}: {error.reason}") from error
+
+
+def _read(file: str) -> str:
+    return "".join(_lines(file))
 
 
 def _premises(text: str) -> list[Formula]:

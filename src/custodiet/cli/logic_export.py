@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -34,16 +35,20 @@ def export(
     """
     from custodiet.logic.export import export_tasks
 
-    written = export_tasks(file, out, to=to, name=name, overwrite=overwrite)
+    made = export_tasks(file, out, to=to, name=name, overwrite=overwrite)
     folder = out.resolve()
     command = (
-        f"lm_eval --include_path {folder} --tasks {name} --model hf --model_args pretrained=MODEL"
+        f"lm_eval --include_path {quote(str(folder))} --tasks {name} --model hf --model_args pretrained=MODEL"
         if to == "lm-eval"
-        else f"inspect eval {folder / f'{name}.py'} --model MODEL"
+        else f"cd {quote(str(folder))} && inspect eval {name}.py --model MODEL"
     )
     if json:
-        print_json(
-            {"schema": "custodiet.logic-export/1", "files": [str(one.resolve()) for one in written], "run": command}
-        )
+        print_json({
+            "schema": "custodiet.logic-export/1", "files": [str(one.resolve()) for one in made.files],
+            "num_items": made.num_items, "left_out": dict(made.left_out), "run": command,
+        })  # fmt: skip
         return
-    print(f"{len(written)} files in {folder}\nRun: {command}")
+    print(f"{made.num_items:,} items in {len(made.files)} files in {folder}")
+    for reason, num in made.left_out.items():
+        print(f"{num:,} left out: {reason}")
+    print(f"Run: {command}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,12 @@ from custodiet.logic.judging import Judgement, judge_answer
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import format_step, step_from_json
 
-__all__ = ["LABELS", "CheckedItem", "check_items", "gold_answer", "judge_item", "summarize"]
+__all__ = ["LABELS", "CheckTally", "CheckedItem", "check_items", "gold_answer", "judge_item"]
 
 LABELS = ("entailed", "contradicted", "unknown")
 """The labels in the order in which an item lists the words for them."""
+_SHARES = ("label_right", "step_by_step", "right_answer_wrong_chain", "valid_chain_wrong_answer")
+_TOTALS = ("num_steps", "num_unreadable", "num_skipped", "num_leaps", "num_misnamed", "num_premises", "num_invented")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
         premises = [parse_formula(one["formula"]) for one in given]
         goal = parse_formula(item["goal"]["formula"])
         logic, label = item["logic"], item["label"]
-        words = list(item.get("choices") or ())
+        words = list(item.get("choices") or ()) if item.get("task", "entailment") == "entailment" else []
         derived = [one for one in item.get("proof") or () if one["rule"] not in ("premise", "assumption")]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -98,7 +101,7 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
         goal,
         label,
         logic=logic,
-        choices=dict(zip(words, LABELS, strict=True)) if len(words) == len(LABELS) else None,
+        choices=dict(zip(words, LABELS, strict=False)) if len(words) in (2, 3) else None,
         read_sentence=_reader(item),
         reference_steps=len(derived) or None,
     )
@@ -130,45 +133,62 @@ def gold_answer(item: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"Answer: {item.get('label')}"])
 
 
-def summarize(checked: Sequence[CheckedItem]) -> dict[str, Any]:
-    """What judgements come to.
+class CheckTally:
+    """What judgements come to, one after the other; its size does not grow with their number."""
 
-    Args:
-        checked: one or more.
+    def __init__(self) -> None:
+        self.num = self.num_invalid = 0
+        self._counts: Counter[str] = Counter()
+        self._first_bad: Counter[str] = Counter()
 
-    Returns:
-        Counts, and shares in [0, 1] with Clopper-Pearson intervals at 95 % (items taken as independent): of all items,
-        or, for rates of lines, the share of lines in all answers without an interval, since lines of an answer are not.
-    """
-    from custodiet.base.stats import estimate_proportion
-
-    all_of = [one.judgement for one in checked]
-    num = len(all_of)
-
-    def share(count: int) -> dict[str, Any]:
-        found = estimate_proportion(count, num)
-        return {"value": found.value, "low": found.low, "high": found.high, "num": num}
-
-    claimed = sum(one.num_premises for one in all_of)
-    invented = sum(one.num_invented for one in all_of)
-    over = [one.steps_over_reference for one in all_of if one.steps_over_reference is not None]
-    kinds: dict[str, int] = {}
-    for one in all_of:
+    def add(self, checked: CheckedItem) -> None:
+        """Count one more."""
+        one = checked.judgement
+        self.num += 1
+        self.num_invalid += one.chain != "valid"
+        counts = self._counts
+        counts["no label"] += one.label is None
+        counts[f"chain {one.chain}"] += 1
+        for field in _SHARES:
+            counts[field] += bool(getattr(one, field))
+        for field in _TOTALS:
+            counts[field] += getattr(one, field)
+        if one.steps_over_reference is not None:
+            counts["compared"] += 1
+            counts["over"] += one.steps_over_reference
         if one.first_bad is not None:
-            kinds[one.first_bad.kind] = kinds.get(one.first_bad.kind, 0) + 1
-    return {
-        "num_items": num,
-        "label_accuracy": share(sum(one.label_right for one in all_of)),
-        "no_label": share(sum(one.label is None for one in all_of)),
-        **{f"chain_{kind}": share(sum(one.chain == kind for one in all_of))
-           for kind in ("valid", "wrong", "unreadable", "none")},
-        "right_answer_wrong_chain": share(sum(one.right_answer_wrong_chain for one in all_of)),
-        "valid_chain_wrong_answer": share(sum(one.valid_chain_wrong_answer for one in all_of)),
-        "num_steps": sum(one.num_steps for one in all_of),
-        "num_unreadable_steps": sum(one.num_unreadable for one in all_of),
-        "num_skipped_steps": sum(one.num_skipped for one in all_of),
-        "num_misnamed_steps": sum(one.num_misnamed for one in all_of),
-        "hallucinated_premise_rate": invented / claimed if claimed else None,
-        "mean_steps_over_reference": sum(over) / len(over) if over else None,
-        "first_bad_kinds": dict(sorted(kinds.items(), key=lambda one: (-one[1], one[0]))),
-    }  # fmt: skip
+            self._first_bad[one.first_bad.kind] += 1
+
+    def summary(self) -> dict[str, Any]:
+        """Counts, and shares in [0, 1] with Clopper-Pearson intervals at 95 % (items taken as independent): of all items,
+        or, for rates of lines, the share of lines in all answers without an interval, since lines of an answer are not.
+
+        Raises:
+            TooFewSamplesError: nothing was added.
+        """
+        from custodiet.base.stats import estimate_proportion
+
+        counts = self._counts
+
+        def share(name: str) -> dict[str, Any]:
+            found = estimate_proportion(counts[name], self.num)
+            return {"value": found.value, "low": found.low, "high": found.high, "num": self.num}
+
+        claimed, compared = counts["num_premises"], counts["compared"]
+        return {
+            "num_items": self.num,
+            "label_accuracy": share("label_right"),
+            "no_label": share("no label"),
+            **{f"chain_{kind}": share(f"chain {kind}") for kind in ("valid", "wrong", "unreadable", "none")},
+            "chain_step_by_step": share("step_by_step"),
+            "right_answer_wrong_chain": share("right_answer_wrong_chain"),
+            "valid_chain_wrong_answer": share("valid_chain_wrong_answer"),
+            "num_steps": counts["num_steps"],
+            "num_unreadable_steps": counts["num_unreadable"],
+            "num_skipped_steps": counts["num_skipped"],
+            "num_leaps": counts["num_leaps"],
+            "num_misnamed_steps": counts["num_misnamed"],
+            "hallucinated_premise_rate": counts["num_invented"] / claimed if claimed else None,
+            "mean_steps_over_reference": counts["over"] / compared if compared else None,
+            "first_bad_kinds": dict(sorted(self._first_bad.items(), key=lambda one: (-one[1], one[0]))),
+        }

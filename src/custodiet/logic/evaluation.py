@@ -20,7 +20,9 @@ from custodiet.base.protocols import ChoiceScorer, TextGenerator
 from custodiet.base.rng import numpy_rng
 from custodiet.errors import InputError, OutputError
 from custodiet.logic.checking import LABELS, judge_item
+from custodiet.logic.english.prompts import ASKED, CLOSED_WORLD, numbered
 from custodiet.logic.metamorphic import METAMORPHIC_KINDS, make_variant
+from custodiet.logic.said import MAX_LINE, said_word
 
 __all__ = [
     "Item",
@@ -41,6 +43,7 @@ _EXACT = ("premise-selection", "bad-step")
 """tasks without choices whose right answer is one text; other ones have many right answers"""
 _MARKS = " \t*_`\"'“”.!#>-"
 _PREMISE_RULES = ("premise", "assumption")
+_CUES = ("answer", "choice", "option", "label", "verdict", "conclusion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ class Item:
 
     @property
     def is_entailment(self) -> bool:
-        """Whether the answer is a label of `checking.LABELS`, so that a chain can be judged with it."""
-        return self.labels == LABELS
+        """Whether the answer is a label of `checking.LABELS` (in a closed world, of the first two), so that a chain can
+        be judged with it.
+        """
+        return self.raw.get("task", "entailment") == "entailment" and self.labels in (LABELS, LABELS[:2])
 
     def facts(self) -> dict[str, Any]:
         """What answers are grouped by."""
@@ -153,8 +158,10 @@ def _item(raw: Any, place: int, number: int) -> Item:
     choices = raw.get("choices") or ()
     if not all(isinstance(one, str) and one for one in choices) or len(set(choices)) < len(choices):
         raise InputError(f"line {number}: choices are not different words", got=repr(choices)[:80])
-    entailment = raw.get("task", "entailment") == "entailment" and len(choices) == len(LABELS) and "label" in raw
-    labels = LABELS if entailment else tuple(choices)
+    entailment = raw.get("task", "entailment") == "entailment" and "label" in raw and (
+        len(choices) == 3 or (len(choices) == 2 and raw.get("logic") in CLOSED_WORLD)
+    )  # fmt: skip
+    labels = LABELS[: len(choices)] if entailment else tuple(choices)
     label = raw.get("label") if entailment else raw.get("answer")
     if not isinstance(label, str) or (labels and label not in labels):
         raise InputError(
@@ -281,20 +288,42 @@ def ask_by_text(generator: TextGenerator, wrap: Callable[[str], str], cue: str, 
 
 
 def proof_prompt(item: Mapping[str, Any]) -> str:
-    """The question of an entailment item, asking for a proof or for two counter-models."""
-    listed = "\n".join(f"{at}. {one.get('text') or one['formula']}" for at, one in enumerate(item["premises"], start=1))
+    """The question of an entailment item, asking for a proof or for two counter-models.
+
+    What the item's own prompt says about how to read its sentences (whether kinds may be empty, whether the world is
+    closed, what the signs mean) is said here too.
+    """
+    listed = numbered([one.get("text") or one["formula"] for one in item["premises"]])
     goal = item["goal"].get("text") or item["goal"]["formula"]
     words = list(item.get("choices") or LABELS)
+    notes = _notes_of(str(item.get("prompt", "")), goal, len(words))
+    if item.get("implicit_premises"):
+        notes += " That a kind has a member may be used as a premise."
+    asked = "Do the premises entail the conclusion, or do they contradict it? Prove the"
+    otherwise = (
+        " That something which cannot be derived is false is a step `3. <statement> [closed world]`. "
+        f"End with a line `Answer: {words[0]}` or `Answer: {words[1]}`."
+    )
+    if len(words) > 2:
+        asked = "Do the premises entail the conclusion, do they contradict it, or is it unknown? If they decide it, prove the"
+        otherwise = (
+            " If it is unknown, describe two situations in which all premises are true, the conclusion in one of them but "
+            "not in the other, by what is true in them: `Model 1: <statement>; <statement>` and `Model 2: ...`. "
+            f"End with a line `Answer: {words[0]}`, `Answer: {words[1]}` or `Answer: {words[2]}`."
+        )
     return (
-        f"Premises:\n{listed}\n\nConclusion: {goal}\n\n"
-        "Do the premises entail the conclusion, do they contradict it, or is it unknown? If they decide it, prove the "
+        f"Premises:\n{listed}\n\nConclusion: {goal}\n\n{notes + ' ' if notes else ''}{asked} "
         "conclusion or its negation in numbered steps, one a line. Each step is one statement in the form of the premises, "
         "then its rule and the numbers of the earlier steps that it follows from, in brackets: a premise that you use is "
-        "stated as `1. <statement> [premise]`, a conclusion as `3. <statement> [modus ponens: 1, 2]`. If it is unknown, "
-        "describe two situations in which all premises are true, the conclusion in one of them but not in the other, by "
-        "what is true in them: `Model 1: <statement>; <statement>` and `Model 2: ...`. "
-        f"End with a line `Answer: {words[0]}`, `Answer: {words[1]}` or `Answer: {words[2]}`."
+        f"stated as `1. <statement> [premise]`, a conclusion as `3. <statement> [modus ponens: 1, 2]`.{otherwise}"
     )
+
+
+def _notes_of(prompt: str, goal: str, num_labels: int) -> str:
+    """What stands between the conclusion and the question of an entailment prompt; empty if that is made otherwise."""
+    before, found, after = prompt.partition(f"Conclusion: {goal}\n\n")
+    asked = ASKED.get(num_labels, "")
+    return after.removesuffix(asked).strip() if found and asked and after.endswith(asked) else ""
 
 
 def _judged(item: Item, text: str) -> Row:
@@ -315,14 +344,12 @@ def _judged(item: Item, text: str) -> Row:
 def _said(text: str, words: Mapping[str, str]) -> str | None:
     """The label that the last line that gives one gives; letters as choices count in their own case only."""
     exact = all(len(one) == 1 for one in words)
-    fold = (lambda one: one) if exact else str.lower
-    known = {fold(word.strip(_MARKS)): label for word, label in words.items()}
-    options = "|".join(re.escape(one) for one in sorted(known, key=len, reverse=True))
-    pattern = re.compile(rf"(?:.*\b(?:[Aa]nswer|[Cc]hoice|[Oo]ption)\b\W*(?:is\b)?\W*)?\(?({options})\)?\Z")
+    known = {word.strip(_MARKS) if exact else word.strip(_MARKS).lower(): label for word, label in words.items()}
     found = None
     for line in text.splitlines():
-        match = pattern.match(fold(line.strip(_MARKS)))
-        found = known[match[1]] if match else found
+        if len(line) <= MAX_LINE:
+            word = said_word(line, known, cues=_CUES, fold=not exact)
+            found = known[word] if word else found
     return found
 
 
@@ -330,7 +357,7 @@ def _last_line(text: str) -> str | None:
     lines = [one.strip(_MARKS) for one in text.splitlines() if one.strip(_MARKS)]
     if not lines:
         return None
-    given = re.match(r"(?:.*\banswer\b\W*(?:is\b)?\W*)?(.*)\Z", lines[-1], re.IGNORECASE)
+    given = re.match(r"(?:.*\banswer\b\W*(?:is\b)?\W*)?(.*)\Z", lines[-1][-MAX_LINE // 10 :], re.IGNORECASE)
     return given[1].strip(_MARKS) or None if given else None
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from custodiet.base.resampling import ClusterBootstrap, join_clusters
-from custodiet.base.stats import Estimate
+from custodiet.base.stats import Estimate, estimate_proportion
 from custodiet.errors import TooFewSamplesError
 from custodiet.logic.metamorphic import METAMORPHIC_KINDS
 from custodiet.records.base import Measurement
@@ -28,6 +29,8 @@ Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 _SINGLE = ("depth", "premises", "distractors", "language", "logic", "task", "goal form")
 _MANY = {"distractor kinds": "distractor kind", "rules": "rule"}
+_LIKELIHOOD_DROP = 1.92
+"""half the 95 % quantile of chi-squared with one degree of freedom"""
 _CHAINS = ("valid", "wrong", "unreadable", "none")
 
 
@@ -91,24 +94,34 @@ def _slices(items: Sequence[Row], right: NDArray[np.bool_], boot: ClusterBootstr
         "label": [[one["label"]] if one["labels"] else [] for one in items],
     }
     for name, lists in values.items():
-        names = sorted({value for some in lists for value in some}, key=lambda one: (isinstance(one, str), one))
-        if not names:
-            continue
-        place = {value: at for at, value in enumerate(names)}
-        members = np.zeros((len(items), len(names)))
-        for row, some in enumerate(lists):
-            members[row, [place[value] for value in some]] = 1.0
-        found[name] = [
-            Slice(value=str(value), num_items=int(members[:, at].sum()), accuracy=Measurement.of(estimate))
-            for at, (value, estimate) in enumerate(zip(names, boot.estimate_shares(right, members), strict=True))
-        ]
+        if slices := _by_values(lists, right, boot):
+            found[name] = slices
     return found
+
+
+def _by_value(values: Sequence[Any], right: NDArray[np.bool_], boot: ClusterBootstrap) -> list[Slice]:
+    return _by_values([[] if one is None else [one] for one in values], right, boot)
+
+
+def _by_values(lists: Sequence[Sequence[Any]], right: NDArray[np.bool_], boot: ClusterBootstrap) -> list[Slice]:
+    """The share that is right of those that have each value; one may have several values or none."""
+    names = sorted({value for some in lists for value in some}, key=lambda one: (isinstance(one, str), one))
+    if not names:
+        return []
+    place = {value: at for at, value in enumerate(names)}
+    members = np.zeros((len(lists), len(names)))
+    for row, some in enumerate(lists):
+        members[row, [place[value] for value in some]] = 1.0
+    return [
+        Slice(value=str(value), num_items=int(members[:, at].sum()), accuracy=Measurement.of(estimate))
+        for at, (value, estimate) in enumerate(zip(names, boot.estimate_shares(right, members), strict=True))
+    ]
 
 
 def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
     """Recall and prediction rate of each label, where all items have the same labels."""
-    labels = items[0]["labels"]
-    if not labels or any(one["labels"] != labels for one in items):
+    labels = max((one["labels"] for one in items), key=len)  # in a closed world nothing is unknown
+    if not labels or any(not one["labels"] or one["labels"] != labels[: len(one["labels"])] for one in items):
         return {"balanced_accuracy": Measurement.missing("the items have different labels"), "bias": []}
     true = np.array([[one["label"] == label for label in labels] for one in items], dtype=np.float64)
     predicted = np.array([[one["predicted"] == label for label in labels] for one in items], dtype=np.float64)
@@ -121,7 +134,7 @@ def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
         with np.errstate(invalid="ignore"):
             return np.nanmean(sums_RC[:, :num] / np.where(sums_RC[:, num:] > 0, sums_RC[:, num:], np.nan), axis=1)
 
-    balanced = boot.estimate(np.concatenate([true * predicted, true], axis=1), mean_recall)
+    balanced = _open_ended(boot.estimate(np.concatenate([true * predicted, true], axis=1), mean_recall))
     bias = [
         LabelBias(
             label=label,
@@ -133,6 +146,13 @@ def _bias(items: Sequence[Row], boot: ClusterBootstrap) -> dict[str, Any]:
         for at, label in enumerate(labels)
     ]
     return {"balanced_accuracy": Measurement.of(balanced), "bias": bias}
+
+
+def _open_ended(found: Estimate) -> Estimate:
+    """A share at 0 or 1, where no resample differs though another sample would, with the exact interval of so many clusters."""
+    if found.value not in (0.0, 1.0) or found.low is None:
+        return found
+    return estimate_proportion(round(found.value * found.num), found.num)
 
 
 def _twins(asked: Sequence[Row], seed: int) -> dict[str, Any]:
@@ -163,6 +183,7 @@ def _twins(asked: Sequence[Row], seed: int) -> dict[str, Any]:
     by_guess = [np.prod([1 / len(one["labels"]) for one in sets[names] if one["labels"]]) for names in order]
     return {
         "pair_accuracy": Measurement.of(boot.estimate_shares(right, np.ones((len(order), 1)))[0]),
+        "pair_by_depth": _by_value([one["facts"]["depth"] for one in first], right, boot),
         "pair_chance": float(np.mean(by_guess)),
         "num_incomplete_twin_sets": len(incomplete),
     }
@@ -212,7 +233,8 @@ def fit_survival(
 
     Returns:
         Estimate of r in [0, 1]; `num` is the number of clusters. Without a value where all items have one depth, as then
-        r and c cannot be told apart from any other curve through one point.
+        r and c cannot be told apart from any other curve through one point. Where no resample differs, as at 0 or 1, the
+        open end is where the likelihood, each cluster taken as one answer, has fallen by as much as a 95 % interval lets it.
     """
     depths = np.unique(np.asarray(depth_N))
     if len(depths) < 2:
@@ -220,9 +242,14 @@ def fit_survival(
     at = np.asarray(depth_N)[:, None] == depths[None, :]
     right = at & np.asarray(right_N, dtype=bool)[:, None]
     fit, num = _grid(depths.astype(np.float64), chance), len(depths)
-    return boot.estimate(
-        np.concatenate([right, at], axis=1), lambda sums_RC: _best_rates(fit, sums_RC[:, :num], sums_RC[:, num:])
-    )
+    columns = np.concatenate([right, at], axis=1).astype(np.float64)
+    found = boot.estimate(columns, lambda sums_RC: _best_rates(fit, sums_RC[:, :num], sums_RC[:, num:]))
+    if found.low is None or found.high is None or found.low < found.high:
+        return found
+    sums = columns.sum(axis=0) * boot.num_clusters / len(columns)
+    likelihood_S = fit.log_right_SD @ sums[:num] + fit.log_wrong_SD @ (sums[num:] - sums[:num])
+    within = fit.rates_S[likelihood_S >= likelihood_S.max() - _LIKELIHOOD_DROP]
+    return replace(found, low=min(found.low, float(within[0])), high=max(found.high, float(within[-1])))
 
 
 def _survival(items: Sequence[Row], right: NDArray[np.bool_], boot: ClusterBootstrap, chance: float) -> Survival | None:
@@ -297,15 +324,17 @@ def _chains(items: Sequence[Row], boot: ClusterBootstrap) -> ChainQuality | None
     kinds = Counter(one["first_bad"]["kind"] for _, one in judged if one["first_bad"] is not None)
     return ChainQuality(
         **{kind: share(lambda one, kind=kind: one["chain"] == kind) for kind in _CHAINS},
+        step_by_step=share(lambda one: one["step_by_step"]),
         right_answer_wrong_chain=share(lambda one: one["right_answer_wrong_chain"]),
         valid_chain_wrong_answer=share(lambda one: one["valid_chain_wrong_answer"]),
-        hallucinated_premises=Measurement.of(mine.estimate(counts, rate))
+        hallucinated_premises=Measurement.of(_open_ended(mine.estimate(counts, rate)))
         if counts[:, 1].any()
         else Measurement.missing("no line is called a premise"),
         num_steps=total("num_steps"),
         num_unreadable_steps=total("num_unreadable"),
         num_skipped_steps=total("num_skipped"),
         num_misnamed_steps=total("num_misnamed"),
+        num_leaps=total("num_leaps"),
         mean_steps_over_reference=sum(over) / len(over) if over else None,
         first_bad_kinds=dict(sorted(kinds.items(), key=lambda one: (-one[1], one[0]))),
     )

@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from custodiet._version import __version__
-from custodiet.errors import InputError, OutputError, UsageError
+from custodiet.base.resampling import join_clusters
+from custodiet.errors import OutputError, UsageError
+from custodiet.logic import said
 from custodiet.logic.evaluation import Item, proof_prompt, read_items
 from custodiet.records.files import write_text_atomic
 
-__all__ = ["export_tasks"]
+__all__ = ["Exported", "export_tasks"]
 
 VERSION = "1.0"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -42,6 +45,7 @@ Run: inspect eval @NAME@.py --model MODEL
 
 import json
 import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from inspect_ai import Task, task
@@ -54,22 +58,14 @@ try:
 except ImportError:  # labels are judged, chains are not
     judge_item = None
 
-METRICS = {"label": [accuracy(), stderr(), grouped(accuracy(), "depth", name_template="depth {group_name}")]}
+LABELS = ("entailed", "contradicted", "unknown", "inconsistent")
+DEPTHS = grouped(accuracy(), "depth", all=False, name_template="d{group_name}")
+METRICS = {"label": [accuracy(), stderr(cluster="cluster"), DEPTHS], "unreadable": [mean()]}
+CHAINS = ("chain_valid", "step_by_step", "right_answer_wrong_chain", "no_invented_premise")
 if judge_item is not None:
-    METRICS |= {name: [mean(), stderr()] for name in ("chain_valid", "right_answer_wrong_chain", "no_invented_premise")}
-MARKS = " \\t*_`\\"'.!#>-"
+    METRICS |= {name: [mean(), stderr(cluster="cluster")] for name in CHAINS}
 
-
-def said(text, choices):
-    """The choice that the last line of the answer that gives one gives."""
-    words = "|".join(re.escape(one) for one in sorted(choices, key=len, reverse=True))
-    pattern = re.compile(rf"(?:.*\\b(?:answer|label|verdict|conclusion)\\b\\W*(?:is\\b)?\\W*)?({words})\\Z", re.IGNORECASE)
-    found = None
-    for line in text.splitlines():
-        match = pattern.match(line.strip(MARKS))
-        if match:
-            found = next(one for one in choices if one.lower() == match[1].lower())
-    return found
+@SAID@
 
 
 @scorer(metrics=METRICS)
@@ -77,12 +73,16 @@ def chain():
     async def score(state, target):
         text = state.output.completion
         item = json.loads(state.metadata["item"])
-        word = said(text, item["choices"])
-        value, why = {"label": int(word == target.text)}, "" if word else "no answer that can be read"
+        words = {one: one for one in LABELS}
+        words |= dict(zip([one.strip(MARKS).lower() for one in item["choices"]], LABELS))
+        word = last_word(text, words)
+        value = {"label": int(words.get(word) == item["label"]), "unreadable": int(word is None)}
+        why = "" if word else "no answer that can be read"
         if judge_item is not None:
             one = judge_item(item, text)
             value |= {
                 "chain_valid": int(one.chain == "valid"),
+                "step_by_step": int(one.step_by_step),
                 "right_answer_wrong_chain": int(one.right_answer_wrong_chain),
                 "no_invented_premise": int(one.num_invented == 0),
             }
@@ -98,7 +98,7 @@ def @NAME@():
     return Task(
         dataset=json_dataset(
             str(Path(__file__).resolve().parent / "@NAME@.jsonl"), FieldSpec(id="id", input="input", target="target",
-            metadata=["depth", "logic", "language", "skeleton", "item"]),
+            metadata=["depth", "logic", "language", "skeleton", "cluster", "item"]),
         ),
         solver=[generate()],
         scorer=chain(),
@@ -107,9 +107,24 @@ def @NAME@():
 '''
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Args:
+        files: the files.
+        num_items: items in them.
+        left_out: why items were left out -> how many.
+    """
+
+    files: tuple[Path, ...]
+    num_items: int
+    left_out: Mapping[str, int]
+
+
 def export_tasks(
     path: Path, out: Path, *, to: Literal["lm-eval", "inspect"], name: str = "custodiet_logic", overwrite: bool = False
-) -> list[Path]:
+) -> Exported:
     """Write items as tasks of another tool.
 
     Args:
@@ -120,7 +135,7 @@ def export_tasks(
         overwrite: replace files of the same names.
 
     Returns:
-        The files that were written.
+        The files, and which items are not in them.
 
     Raises:
         UsageError: a name that the tools cannot use.
@@ -129,14 +144,14 @@ def export_tasks(
     """
     if not _NAME.match(name):
         raise UsageError("--name cannot be a task's", expected="small letters, digits and underscores", got=name)
-    items, _, _ = read_items(path, mode="choices" if to == "lm-eval" else "proof")
+    items, left_out, _ = read_items(path, mode="choices" if to == "lm-eval" else "proof")
     files = _lm_eval_files(items, name) if to == "lm-eval" else _inspect_files(items, name)
     there = [one for one in files if (out / one).exists()]
     if there and not overwrite:
         raise OutputError(f"{out / there[0]} is there already", hint="Add --overwrite, or name another --out.")
     for one, text in files.items():
         write_text_atomic(out / one, text)
-    return [out / one for one in files]
+    return Exported(tuple([out / one for one in files]), len(items), left_out)
 
 
 def _lm_eval_files(items: Sequence[Item], name: str) -> dict[str, str]:
@@ -188,10 +203,11 @@ def _lm_eval_files(items: Sequence[Item], name: str) -> dict[str, str]:
 
 def _inspect_files(items: Sequence[Item], name: str) -> dict[str, str]:
     samples = []
-    for one in items:
-        facts = one.facts()
+    facts_of = [one.facts() for one in items]
+    clusters = join_clusters([one["skeleton"] for one in facts_of], [one["group"] for one in facts_of]).tolist()
+    kept = ("id", "logic", "label", "choices", "premises", "implicit_premises", "goal", "proof", "vocabulary")
+    for one, facts, cluster in zip(items, facts_of, clusters, strict=True):
         raw: Mapping[str, Any] = one.raw
-        kept = ("id", "logic", "label", "choices", "premises", "goal", "proof", "vocabulary")
         item = {key: raw[key] for key in kept if key in raw}
         samples.append(
             {
@@ -202,13 +218,25 @@ def _inspect_files(items: Sequence[Item], name: str) -> dict[str, str]:
                 "logic": facts["logic"],
                 "language": facts["language"],
                 "skeleton": facts["skeleton"],
+                "cluster": str(cluster),
                 "item": json.dumps(item, ensure_ascii=False),
             }
         )
-    if any(one["target"] not in ("entailed", "contradicted", "unknown") for one in samples):
-        raise InputError("inspect tasks are written for the words entailed, contradicted and unknown")
-    code = _INSPECT_CODE.replace("@VERSION@", __version__).replace("@NAME@", name).replace("@TASK_VERSION@", VERSION)
+    code = _INSPECT_CODE
+    for place, text in (
+        ("VERSION", __version__),
+        ("NAME", name),
+        ("TASK_VERSION", VERSION),
+        ("SAID", _source_of_said()),
+    ):
+        code = code.replace(f"@{place}@", text)
     return {f"{name}.py": code, f"{name}.jsonl": _lines(samples)}
+
+
+def _source_of_said() -> str:
+    """How a label is read, to be copied: the definitions of `custodiet.logic.said`."""
+    text = Path(said.__file__).read_text(encoding="utf-8")
+    return text[text.index("\nMAX_LINE = ") :].strip()
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:

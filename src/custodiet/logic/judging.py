@@ -4,7 +4,12 @@ An answer is free text. Lines that begin with a number and a period are steps of
 a line that says `Answer: ...`, or that is nothing but a label, gives the label; `Model 1: p; q` lists what is true in a
 counter-model (all else is false), and an object `{"true": ["p", "q"]}` does the same. All other lines are prose. If the
 numbers start again from the first, the last such run that cites anything is the proof: whoever starts over is judged by
-the last attempt. What is a step is read strictly, and a step that cannot be read is not called wrong but counted apart.
+the last attempt. So it is with counter-models, of which the last two count, and with labels: the last one counts, and none
+does if a later line `Answer: ...` says something else. What is a step is read strictly, and a step that cannot be read is
+not called wrong but counted apart.
+
+Answers may be hostile or endless: lines of more than 10,000 characters, proofs of more than 1,000 lines and lines that cite
+more than 200 others are unreadable, and all searches of an answer share a budget.
 """
 
 from __future__ import annotations
@@ -13,26 +18,28 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 from custodiet.errors import FormulaError
 from custodiet.logic.formulas import Atom, Formula, Not, constants_of
-from custodiet.logic.kernel import Problem, check_proof, follows
+from custodiet.logic.kernel import Problem, check_proof
 from custodiet.logic.kernel_search import Language, perfect_model
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import Step, read_step
+from custodiet.logic.said import MARKS, MAX_LINE, MODEL, STEP, last_word
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Model, evaluate
 
 __all__ = ["Answer", "BadStep", "Judgement", "Unreadable", "judge_answer", "read_answer"]
 
 _LABELS = (ENTAILED, CONTRADICTED, UNKNOWN, INCONSISTENT)
-_STEP = re.compile(r"[\s>*\-#]*(?:step\s+)?([0-9]{1,6})[.)]\**\s+(.*)\Z", re.IGNORECASE)
-_MODEL = re.compile(
-    r"[\s>*\-#]*(?:counter-?model|model|situation|assignment)\s*[0-9A-Za-z]?\**\s*:\**\s*(.*)\Z", re.IGNORECASE
-)
+_OBJECT = re.compile(r'\{ ?"')
+_MAX_STEPS = 1_000
+_MAX_CITES = 200
+_MAX_OBJECTS = 16
+_SKIP_BUDGET = 500_000
 _SYNONYMS = {"given": "premise", "assume": "assumption", "suppose": "assumption", "hypothesis": "assumption"}
 _OF_THE_WHOLE = ("not the goal", "open assumption")
-_MARKS = " \t*_`\"'“”.!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +92,14 @@ class Judgement:
             the label unknown the chain is the pair of counter-models.
         conclusion: what the steps, if they are valid, prove: `entailed`, `contradicted` or `inconsistent`.
         well_named: whether each valid step that names a rule is an instance of it; None without steps.
+        step_by_step: whether the chain is valid and each of its lines takes one rule: nobody who lists all premises and
+            then says the goal does that. A valid pair of counter-models does.
         first_bad: the first bad step; None if there is none.
         num_steps: numbered lines.
         num_unreadable: those that cannot be read.
         num_misnamed: valid ones that are no instance of the rule they name.
         num_skipped: bad ones that follow from the premises and the lines cited, though not from these alone.
+        num_leaps: valid ones that are an instance of no rule at all, and so take several at once.
         num_premises: lines that are called premises.
         num_invented: those that are not among the premises.
         hallucinated_premise_rate: their share.
@@ -106,11 +116,13 @@ class Judgement:
     chain: str
     conclusion: str | None
     well_named: bool | None
+    step_by_step: bool
     first_bad: BadStep | None
     num_steps: int
     num_unreadable: int
     num_misnamed: int
     num_skipped: int
+    num_leaps: int
     num_premises: int
     num_invented: int
     hallucinated_premise_rate: float | None
@@ -161,7 +173,7 @@ def judge_answer(
     steps = answer.steps
     verdict = check_proof(steps, premises, goal, logic=logic)
     bad = [one for one in verdict.problems if one.kind != "misnamed"] if steps else []
-    skipped = {one.place for one in bad if _is_skip(one, steps, premises, logic)}
+    skipped = _skips(bad, steps, premises, logic)
     first = _first_bad(answer.lines, bad, skipped)
     with_goal, without_goal = _shown(answer.models, premises, goal)
     if label == UNKNOWN and (answer.models or not answer.lines):
@@ -182,11 +194,13 @@ def judge_answer(
         chain=chain,
         conclusion=verdict.conclusion if chain == "valid" and steps else None,
         well_named=verdict.well_named if steps else None,
+        step_by_step=chain == "valid" and not verdict.leaps,
         first_bad=first,
         num_steps=len(answer.lines),
         num_unreadable=len(answer.lines) - len(steps),
         num_misnamed=sum(one.kind == "misnamed" for one in verdict.problems),
         num_skipped=len(skipped),
+        num_leaps=len(verdict.leaps),
         num_premises=claimed,
         num_invented=invented,
         hallucinated_premise_rate=invented / claimed if claimed else None,
@@ -199,18 +213,30 @@ def judge_answer(
     )
 
 
-def _is_skip(problem: Problem, steps: Sequence[Step], premises: Sequence[Formula], logic: str) -> bool:
-    if problem.kind != "not valid" or problem.place is None:
-        return False
-    step = steps[problem.place]
-    formula = step.formula
-    if logic == "datalog" and isinstance(formula, Atom):
-        return formula in perfect_model(premises)
-    cited = [one.formula for one in steps[: problem.place] if one.number in step.cites]
-    try:
-        return follows([*premises, *cited], formula) is True
-    except FormulaError:  # a line that is cited does not fit the sorts
-        return False
+def _skips(bad: Sequence[Problem], steps: Sequence[Step], premises: Sequence[Formula], logic: str) -> set[int | None]:
+    """Places of the lines that do not follow from what they cite, but do with the premises."""
+    found: set[int | None] = set()
+    left = _SKIP_BUDGET
+    model = None
+    for problem in bad:
+        if problem.kind != "not valid" or problem.place is None:
+            continue
+        step = steps[problem.place]
+        if logic == "datalog" and isinstance(step.formula, Atom):
+            model = perfect_model(premises) if model is None else model
+            follows = step.formula in model
+        else:
+            cited = [one.formula for one in steps[: problem.place] if one.number in step.cites]
+            try:
+                language = Language([*premises, *cited, step.formula], "relational")
+            except FormulaError:  # a line that is cited does not fit the sorts
+                continue
+            language.left = left
+            follows = language.follows([*premises, *cited], step.formula)
+            left = language.left
+        if follows:
+            found.add(problem.place)
+    return found
 
 
 def _first_bad(lines: Sequence[Step | Unreadable], bad: Sequence[Problem], skipped: set[int | None]) -> BadStep | None:
@@ -267,55 +293,69 @@ def read_answer(
                 raise error from None
 
     words = {one: one for one in _LABELS} | {
-        word.strip(_MARKS).lower(): label for word, label in (choices or {}).items()
+        word.strip(MARKS).lower(): label for word, label in (choices or {}).items()
     }
-    said = re.compile(
-        r"(?:.*\b(?:answer|label|verdict|conclusion)\b\W*(?:is\b)?\W*)?("
-        + "|".join(re.escape(one) for one in sorted(words, key=len, reverse=True))
-        + r")\Z"
-    )
-    label, models = None, []
+    models: list[Model | str | None] = []
     runs: list[list[tuple[Step | Unreadable, bool]]] = [[]]
-    for line in text.splitlines():
-        numbered, model = _STEP.match(line), _MODEL.match(line)
+    for given in text.splitlines():
+        if len(given) > MAX_LINE and not STEP.match(" ".join(given[:80].split())):
+            continue
+        line = " ".join(given[: MAX_LINE + 1].split())
+        if not line:
+            continue
+        numbered, model = STEP.match(line), MODEL.match(line)
         if numbered:
-            one = _read_line(int(numbered[1]), numbered[2].strip(" *`"), read_formula)
-            if runs[-1] and one.number <= runs[-1][0][0].number:
+            number = int(numbered[1])
+            if runs[-1] and number <= runs[-1][0][0].number:
                 runs.append([])
-            runs[-1].append((one, "[" in numbered[2]))
-        elif model and not model[1].lstrip().startswith("{"):
-            models.append(_listed_model(model[1], premises, goal, logic, read_formula))
+            if len(runs[-1]) <= _MAX_STEPS:
+                one = _read_line(number, numbered[2].strip(" *`"), read_formula, len(given), len(runs[-1]))
+                runs[-1].append((one, "[" in given))
+        elif model and not model[1].startswith("{"):
+            models.append(model[1])
         else:
             models += _objects(line)
-            found = said.match(line.strip(_MARKS + "\\#>-").lower())
-            label = words[found[1]] if found else label
     proofs = [one for one in runs if any(cites for _, cites in one)]
-    return Answer(label, tuple([one for one, _ in proofs[-1]]) if proofs else (), tuple(models))
+    shown = [
+        _listed_model(one, premises, goal, logic, read_formula) if isinstance(one, str) else one for one in models[-2:]
+    ]
+    word = last_word(text, words)
+    return Answer(
+        None if word is None else words[word], tuple([one for one, _ in proofs[-1]]) if proofs else (), tuple(shown)
+    )
 
 
-def _read_line(number: int, rest: str, read_formula: Callable[[str], Formula]) -> Step | Unreadable:
+def _read_line(
+    number: int, rest: str, read_formula: Callable[[str], Formula], length: int, place: int
+) -> Step | Unreadable:
+    if length > MAX_LINE:
+        return Unreadable(number, f"the line has {length:,} characters; expected at most {MAX_LINE:,}")
+    if place >= _MAX_STEPS:
+        return Unreadable(number, f"the proof has more than {_MAX_STEPS:,} lines")
     try:
         step = read_step(f"{number}. {rest}" if rest.endswith("]") else f"{number}. {rest} []", read_formula)
-        return replace(step, rule=_SYNONYMS[step.rule]) if step.rule in _SYNONYMS and not step.cites else step
     except FormulaError as error:
         return Unreadable(number, str(error))
+    if len(step.cites) > _MAX_CITES:
+        return Unreadable(number, f"the line cites {len(step.cites):,} lines; expected at most {_MAX_CITES}")
+    return replace(step, rule=_SYNONYMS[step.rule]) if step.rule in _SYNONYMS and not step.cites else step
 
 
 def _objects(line: str) -> Iterator[Model | None]:
     """The counter-models that a line gives as JSON."""
-    decoder, at = json.JSONDecoder(), line.find("{")
-    while at >= 0:
-        try:
-            found, end = decoder.raw_decode(line, at)
-        except (json.JSONDecodeError, RecursionError):
-            at = line.find("{", at + 1)
+    decoder, end = json.JSONDecoder(), 0
+    for found in islice(_OBJECT.finditer(line), _MAX_OBJECTS):
+        if found.start() < end:  # inside one that was read
             continue
-        if "true" in found:
+        try:
+            value, end = decoder.raw_decode(line, found.start())
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        if "true" in value:
             try:
-                yield Model.from_json(found)
+                yield Model.from_json(value)
             except FormulaError:
                 yield None
-        at = line.find("{", end)
 
 
 def _listed_model(

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from custodiet.errors import FormulaError
 from custodiet.logic.formulas import Atom, Exists, Falsum, ForAll, Formula, Implies, Not, Or, constants_of, operands
-from custodiet.logic.kernel_rules import canonical, is_instance_of, opposite, same_formula, witness
+from custodiet.logic.kernel_rules import SINGLE_STEPS, canonical, is_instance_of, opposite, same_formula, witness
 from custodiet.logic.kernel_search import Language, perfect_model
 from custodiet.logic.notation import format_formula
 
@@ -64,10 +64,12 @@ class ProofVerdict:
         conclusion: `entailed` if the last line is the goal, `contradicted` if it is the goal's negation, `inconsistent`
             if it is false; None if it is something else or rests on an open assumption.
         problems: what is wrong, in the order of the lines.
+        leaps: numbers of the lines that follow from what they cite, but by no single rule.
     """
 
     conclusion: str | None
     problems: tuple[Problem, ...]
+    leaps: tuple[int, ...] = ()
 
     @property
     def first_bad(self) -> Problem | None:
@@ -120,7 +122,7 @@ def check_proof(steps: Sequence[Step], premises: Sequence[Formula], goal: Formul
     if proof.rests[-1] & proof.assumed:
         proof.report(number, "open assumption", "the last line rests on an assumption that was not discharged", at)
         conclusion = None
-    return ProofVerdict(conclusion, tuple(proof.problems))
+    return ProofVerdict(conclusion, tuple(proof.problems), tuple(proof.leaps))
 
 
 def follows(given: Sequence[Formula], formula: Formula) -> bool | None:
@@ -141,6 +143,7 @@ class _Proof:
         self.rests: list[int] = []
         self.assumed = 0
         self.problems: list[Problem] = []
+        self.leaps: list[int] = []
         self.model: set[Formula] | None = None
 
     def report(self, number: int, kind: str, message: str, place: int | None = None) -> None:
@@ -210,6 +213,8 @@ class _Proof:
                 self.report(step.number, "undecided" if valid is None else "not valid", f"the line {why}{by}")
                 return below | here
             rests = below
+            if not any(is_instance_of(name, given, formula) for name in SINGLE_STEPS):
+                self.leaps.append(step.number)
         if rule is not None and not named:
             self.report(step.number, "misnamed", f"the line follows, but not by {rule}")
         return rests

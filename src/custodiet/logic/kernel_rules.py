@@ -30,9 +30,20 @@ from custodiet.logic.formulas import (
     operands,
 )  # fmt: skip
 
-__all__ = ["RULES", "canonical", "is_instance_of", "matched", "opposite", "rule_parts", "same_formula", "witness"]
+__all__ = [
+    "RULES",
+    "SINGLE_STEPS",
+    "canonical",
+    "is_instance_of",
+    "matched",
+    "opposite",
+    "rule_parts",
+    "same_formula",
+    "witness",
+]
 
 _Given = Sequence[Any]
+_MAX_TRIES = 10_000  # ways to put facts for the body of a rule; what needs more is told by meaning, if at all
 
 
 def opposite(one: Formula, other: Formula) -> bool:
@@ -310,7 +321,13 @@ def rule_parts(formula: Any) -> tuple[list[Any], Any, dict[str, str]]:
 
 
 def _rule_application(given: _Given, end: Any) -> bool:
+    left = _MAX_TRIES
+
     def filled(body: list, terms: dict[str, str], used: frozenset[int]) -> bool:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return False
         if len(facts) - len(used) > len(body) or not body:
             return len(used) == len(facts)
         found = ((place, matched(body[0], fact, terms)) for place, fact in enumerate(facts))
@@ -336,6 +353,8 @@ RULES: dict[str, Callable[[_Given, Any], bool]] = {
     "rule application": _rule_application,
 }
 
+SINGLE_STEPS = (*RULES, *[f"{kind} {name}" for kind in ("universal", "existential") for name in _PROPOSITIONAL])
+"""every name of a rule that looks at formulas alone"""
 _FILLS_VARIABLES = {"universal instantiation", "existential generalization", "rule application"}
 
 

@@ -34,6 +34,7 @@ from custodiet.logic.kernel_rules import canonical, matched, rule_parts
 __all__ = ["Language", "perfect_model"]
 
 _BUDGET = 50_000  # nodes that a search may visit: under a second
+_BUDGET_OF_ALL = 500_000  # nodes that all searches of a proof may visit together
 _Key = tuple[str, Any]
 
 
@@ -57,6 +58,7 @@ class Language:
 
     def __init__(self, formulas: Sequence[Formula], logic: str) -> None:
         self.logic = logic
+        self.left = _BUDGET_OF_ALL
         self.parent: dict[_Key, _Key] | None = None
         if logic != "propositional" and any(map(_has_sorts, formulas)):
             self.parent = {}
@@ -151,7 +153,8 @@ class _Search:
 
     def spend(self) -> None:
         self.left -= 1
-        if self.left < 0:
+        self.language.left -= 1
+        if self.left < 0 or self.language.left < 0:
             raise _UndecidedError
 
     def normal(self, formula: Any, positive: bool, universals: frozenset[str]) -> Any:

@@ -10,7 +10,7 @@
 | language | the notation of formulas becomes controlled English, or the other way round |
 
 Two engines decide each variant again, English is read back and compared, and the prompt is the item's own with the
-premises and the conclusion exchanged.
+premises and the conclusion exchanged; where the language changes, so does what the prompt says about how to read it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from custodiet.errors import CustodietError, FormulaError, InputError, UsageError
 from custodiet.logic.engines.decide import certify
 from custodiet.logic.english.canonical import canonical_form
+from custodiet.logic.english.prompts import reading_notes
 from custodiet.logic.english.reading import read
 from custodiet.logic.english.rendering import num_forms, render, render_form
 from custodiet.logic.english.signature import Signature
@@ -42,6 +43,7 @@ from custodiet.logic.formulas import (
     constants_of,
     is_variable,
     predicates_of,
+    subformulas,
 )
 from custodiet.logic.fragments import signature_of
 from custodiet.logic.generate.draws import Draws
@@ -50,6 +52,7 @@ from custodiet.logic.notation import format_formula, parse_formula
 __all__ = ["METAMORPHIC_KINDS", "make_variant", "make_variants"]
 
 _MAX_DRAWS = 40
+_OF_THE_ITEM = ("proof", "support", "support_unique", "counter_models", "implicit_premises")
 _NEGATED = ("propositional", "syllogistic", "monadic", "relational")  # Datalog has no negation of rules
 _WORDS = {"in", "forall", "exists", "false", "not", "and", "or"}
 
@@ -64,16 +67,27 @@ class _Problem:
     goal: Formula
     goal_text: str
     vocabulary: Vocabulary | None
+    implicit: tuple[Formula, ...] = ()
 
     @property
     def formulas(self) -> list[Formula]:
         return [*self.premises, self.goal]
 
+    @property
+    def notes(self) -> str:
+        """What the prompt says about how to read the sentences."""
+        everything = [part for one in self.formulas for part in subformulas(one)]
+        return reading_notes(
+            self.logic, notation=self.vocabulary is None, existential_import=bool(self.implicit),
+            has_names=any(constants_of(one) for one in self.formulas),
+            has_equality=any(isinstance(one, Equal) for one in everything),
+        )  # fmt: skip
+
     def sorts(self) -> Signature:
         """The predicates and constants with their sorts."""
         if self.vocabulary is not None:
             return self.vocabulary.signature
-        known = signature_of(self.formulas)
+        known = signature_of([*self.formulas, *self.implicit])
         return Signature.make(dict(known.predicates), dict(known.constants))
 
 
@@ -114,8 +128,10 @@ def make_variant(item: Mapping[str, Any], kind: str, *, seed: int) -> dict[str, 
     if text is None:
         return None
     _check(made, label, name, kind)
+    implicit = [{"formula": format_formula(one), "text": _plainly(one, made.vocabulary)} for one in made.implicit]
     return {
-        **{key: value for key, value in item.items() if key not in ("proof", "support", "support_unique", "counter_models")},
+        **{key: value for key, value in item.items() if key not in _OF_THE_ITEM},
+        **({"implicit_premises": implicit} if implicit else {}),
         "id": f"{name}/{kind}",
         "language": "logic" if made.vocabulary is None else "english",
         "prompt": text,
@@ -135,7 +151,8 @@ def _read_problem(item: Mapping[str, Any]) -> _Problem:
     goal = parse_formula(item["goal"]["formula"])
     vocabulary = Vocabulary.from_json(item["vocabulary"]) if item.get("vocabulary") else None
     said = item["goal"].get("text") or item["goal"]["formula"]
-    return _Problem(item["logic"], premises, texts, goal, said, vocabulary)
+    implicit = tuple([parse_formula(one["formula"]) for one in item.get("implicit_premises") or ()])
+    return _Problem(item["logic"], premises, texts, goal, said, vocabulary, implicit)
 
 
 def _check(made: _Problem, label: str, name: str, kind: str) -> None:
@@ -145,7 +162,7 @@ def _check(made: _Problem, label: str, name: str, kind: str) -> None:
             if read(text, made.vocabulary) != canonical_form(formula):
                 raise CustodietError(f"item {name}: the variant {kind} is read as another formula", got=text)
     constants = None if made.logic in ("propositional", "datalog") else dict(made.sorts().constants)
-    found = certify(made.logic, made.premises, made.goal, models=False, constants=constants).label
+    found = certify(made.logic, (*made.premises, *made.implicit), made.goal, models=False, constants=constants).label
     if found != label:
         raise CustodietError(
             f"item {name}: the variant {kind} is {found}, the item is said to be {label}",
@@ -162,7 +179,10 @@ def _rewritten(prompt: str, old: _Problem, new: _Problem) -> str | None:
     goal = re.compile(rf"^((?:.*: )?){re.escape(old.goal_text)}$", re.MULTILINE)
     if len(goal.findall(after)) != 1:
         return None
-    return before + _listing(new.texts) + goal.sub(lambda found: found[1] + new.goal_text, after)
+    after = goal.sub(lambda found: found[1] + new.goal_text, after)
+    if (old.vocabulary is None) is not (new.vocabulary is None):
+        after = after.replace(old.notes, new.notes)
+    return before + _listing(new.texts) + after
 
 
 def _listing(texts: Sequence[str]) -> str:
@@ -171,6 +191,10 @@ def _listing(texts: Sequence[str]) -> str:
 
 def _say(formula: Formula, vocabulary: Vocabulary | None, draws: Draws) -> str:
     return format_formula(formula) if vocabulary is None else render(formula, vocabulary, draws.below)
+
+
+def _plainly(formula: Formula, vocabulary: Vocabulary | None) -> str:
+    return format_formula(formula) if vocabulary is None else render_form(formula, vocabulary, 0)
 
 
 # ----------------------------------------------------------------------------------------------------------------- kinds
@@ -235,7 +259,8 @@ def _renaming(problem: _Problem, draws: Draws) -> _Problem | None:
         texts = [again(one, text) for one, text in zip(problem.premises, problem.texts, strict=True)]
         return replace(problem, texts=tuple(texts), goal_text=again(problem.goal, problem.goal_text), vocabulary=new)
     taken = _names_in(problem.formulas)
-    predicates = {name: arity for one in problem.formulas for name, arity in predicates_of(one).items()}
+    everything = [*problem.formulas, *problem.implicit]
+    predicates = {name: arity for one in everything for name, arity in predicates_of(one).items()}
     constants = list(dict.fromkeys(name for one in problem.formulas for name in constants_of(one)))
     names = {}
     for name in [*predicates, *constants]:
@@ -248,6 +273,7 @@ def _renaming(problem: _Problem, draws: Draws) -> _Problem | None:
         texts=tuple([format_formula(one) for one in premises]),
         goal=goal,
         goal_text=format_formula(goal),
+        implicit=tuple([_renamed(one, names) for one in problem.implicit]),
     )
 
 
@@ -304,7 +330,10 @@ def _irrelevant_premise(problem: _Problem, draws: Draws) -> _Problem | None:
     premises, texts = list(problem.premises), list(problem.texts)
     premises.insert(place, extra)
     texts.insert(place, _say(extra, vocabulary, draws))
-    return replace(problem, premises=tuple(premises), texts=tuple(texts), vocabulary=vocabulary)
+    implicit = problem.implicit
+    if implicit:  # the new kinds are mentioned, so they have members too
+        implicit += (Exists("x", Atom(first, ("x",)), sort), Exists("x", Atom(second, ("x",)), sort))
+    return replace(problem, premises=tuple(premises), texts=tuple(texts), vocabulary=vocabulary, implicit=implicit)
 
 
 def _extended(vocabulary: Vocabulary, new: dict[str, tuple[str, ...]], draws: Draws) -> Vocabulary | None:

@@ -23,8 +23,8 @@ from custodiet.logic.notation import format_formula, parse_formula
 
 __all__ = ["Step", "format_proof", "format_step", "read_proof", "read_step", "step_from_json", "step_to_json"]
 
-_LINE = re.compile(r"\s*([0-9]{1,6})\.\s+([^\[\]]*?)\s*\[([^\[\]]*)\]\s*\Z")
-_WHY = re.compile(r"\s*(?:([A-Za-z][A-Za-z -]*?)\s*(?::\s*(?=[0-9])|\Z))?((?:[0-9]{1,6}\s*(?:,\s*(?=[0-9])|\Z))*)\Z")
+_NUMBER = re.compile(r"([0-9]{1,6})\.\s")
+_WHY = re.compile(r"(?:([A-Za-z][A-Za-z -]*?) ?(?:: ?(?=[0-9])|\Z))?((?:[0-9]{1,6} ?(?:, ?(?=[0-9])|\Z))*)\Z")
 _HINT = "A line is a number, a formula, and the rule with the lines it cites: 3. q [modus ponens: 1, 2]"
 
 
@@ -70,13 +70,15 @@ def read_step(text: str, read_formula: Callable[[str], Formula] = parse_formula)
     Raises:
         FormulaError: the line is not of that form, or its formula cannot be read.
     """
-    found = _LINE.match(text)
-    why = found and _WHY.match(found[3])
-    if not found or not why:
+    line = text.strip()
+    number = _NUMBER.match(line)
+    said, opening, reason = line[number.end() : -1].partition("[") if number else ("", "", "")
+    why = _WHY.match(" ".join(reason.split())) if opening and line[-1] == "]" and "[" not in reason else None
+    if number is None or why is None or "]" in said or "]" in reason:
         raise FormulaError("cannot read the line", got=repr(_shortened(text)), hint=_HINT)
-    rule = " ".join(why[1].lower().split()) if why[1] else None
+    rule = why[1].lower() if why[1] else None
     cites = tuple([int(one) for one in why[2].split(",")]) if why[2] else ()
-    return Step(int(found[1]), read_formula(found[2]), rule, cites)
+    return Step(int(number[1]), read_formula(said.strip()), rule, cites)
 
 
 def read_proof(text: str, read_formula: Callable[[str], Formula] = parse_formula) -> tuple[Step, ...]:

@@ -87,6 +87,10 @@ class ChainQuality(Part):
     num_unreadable_steps: int
     num_skipped_steps: int
     num_misnamed_steps: int
+    step_by_step: Measurement = Field(default_factory=lambda: Measurement.missing("not judged by an older version"))
+    """share of chains that are valid and take one rule a line"""
+    num_leaps: int = 0
+    """valid lines that take several rules at once"""
     mean_steps_over_reference: float | None
     first_bad_kinds: dict[str, int]
 
@@ -130,6 +134,8 @@ class LogicEvaluationRecord(Record):
     """share of sets of twins in which every item is right"""
     pair_chance: float | None
     """what guessing gives"""
+    pair_by_depth: list[Slice] = Field(default_factory=list)
+    """the same by depth; counts are of sets"""
     num_incomplete_twin_sets: int
     """sets of which not all items were asked: not counted"""
     survival: Survival | None

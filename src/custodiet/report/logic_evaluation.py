@@ -16,7 +16,7 @@ from custodiet.report.html import (
     render_table,
 )
 from custodiet.report.markdown import render_markdown_table
-from custodiet.report.plots import plot_logic_depth
+from custodiet.report.plots import plot_logic_bias, plot_logic_depth, plot_logic_variants
 from custodiet.report.text import format_measurement
 
 __all__ = [
@@ -33,6 +33,7 @@ _MODES = {
 }
 _CHAINS = {
     "valid": "Chain is valid",
+    "step_by_step": "Chain is valid, one rule a line",
     "wrong": "Chain has a wrong step",
     "unreadable": "Chain has a step that cannot be read",
     "none": "No chain at all",
@@ -91,8 +92,8 @@ def evaluation_sentences(record: LogicEvaluationRecord) -> list[str]:
         )
     if record.chains is not None:
         found.append(
-            f"{_percent(record.chains.valid)} of the chains are valid; {_percent(record.chains.right_answer_wrong_chain)} of "
-            "the answers are right with a chain that is not."
+            f"{_percent(record.chains.valid)} of the answers have a valid chain, {_percent(record.chains.step_by_step)} one that "
+            f"takes one rule a line; {_percent(record.chains.right_answer_wrong_chain)} are right with a chain that is not valid."
         )
     return found
 
@@ -102,16 +103,22 @@ def evaluation_lines(record: LogicEvaluationRecord) -> list[str]:
     lines = [f"{record.title}: {record.items.num_asked:,} items, {_MODES[record.mode]}", ""]
     for name, one in _summary(record):
         if one.value is not None:
-            lines.append(f"{name:<36} {_percent(one)}")
-    lines.append(f"{'Guessing':<36} {100 * record.chance:.1f} %")
+            lines.append(f"{name:<40} {_percent(one)}")
+    lines.append(f"{'Guessing':<40} {100 * record.chance:.1f} %")
     for one in record.by.get("depth", []):
-        lines.append(f"{'  depth ' + one.value:<36} {_percent(one.accuracy)}")
+        lines.append(f"{'  depth ' + one.value:<40} {_percent(one.accuracy)}")
     if record.survival is not None and record.survival.per_step.value is not None:
         value, interval = format_measurement(record.survival.per_step)
-        lines.append(f"{'Survival per step, r':<36} {value} ({interval})")
+        lines.append(f"{'Survival per step, r':<40} {value} ({interval})")
     for one in record.metamorphic:
-        lines.append(f"{'  same answer, ' + one.kind:<36} {_percent(one.consistency)}")
-    lines += [f"{'gate ' + one.outcome:<36} {one.expression}: {one.reason}" for one in record.gates]
+        lines.append(f"{'  same answer, ' + one.kind:<40} {_percent(one.consistency)}")
+    lines += [f"{'gate ' + one.outcome:<40} {one.expression}: {one.reason}" for one in record.gates]
+    if record.chains is not None:
+        lines += [
+            f"{told:<40} {_percent(getattr(record.chains, name))}"
+            for name, told in _CHAINS.items()
+            if name != "hallucinated_premises" or record.chains.hallucinated_premises.value is not None
+        ]
     return [*lines, ""]
 
 
@@ -119,7 +126,17 @@ def _depth_section(record: LogicEvaluationRecord) -> str:
     slices = record.by.get("depth", [])
     if not slices:
         return ""
-    rows = [[one.value, f"{one.num_items:,}", render_measurement(one.accuracy, percent=True)] for one in slices]
+    pairs = {one.value: one.accuracy for one in record.pair_by_depth}
+    head = ["depth", "items", "accuracy", *(["whole sets of twins"] if pairs else [])]
+    rows = [
+        [
+            one.value,
+            f"{one.num_items:,}",
+            render_measurement(one.accuracy, percent=True),
+            *([render_measurement(pairs[one.value], percent=True) if one.value in pairs else "–"] if pairs else []),
+        ]
+        for one in slices
+    ]
     caption = "Share of right answers by the number of steps that the answer takes, with 95 % intervals."
     survival = record.survival
     if survival is not None and survival.per_step.value is not None:
@@ -127,6 +144,8 @@ def _depth_section(record: LogicEvaluationRecord) -> str:
             f" The curve is c + (1 − c) r^d with c = {survival.chance:.3f}, the chance of guessing, and "
             f"r = {survival.per_step.value:.3f}, fitted."
         )
+    if pairs and record.pair_chance is not None:
+        caption += f" A whole set of twins is guessed with probability {record.pair_chance:.3f}."
     figure = (
         f"<figure>{plot_logic_depth(record)}<figcaption>{escape(caption)}</figcaption></figure>"
         if len(slices) > 1
@@ -135,7 +154,7 @@ def _depth_section(record: LogicEvaluationRecord) -> str:
     fitted = ""
     if survival is not None:
         fitted = render_table(["", "measured"], [["Survival per step, r", render_measurement(survival.per_step)]])
-    return render_section("Depth", figure, render_table(["depth", "items", "accuracy"], rows), fitted)
+    return render_section("Depth", figure, render_table(head, rows), fitted)
 
 
 def _slices_section(record: LogicEvaluationRecord) -> str:
@@ -159,16 +178,18 @@ def _bias_section(record: LogicEvaluationRecord) -> str:
             f"{one.num_items:,}",
             render_measurement(one.recall, percent=True),
             render_measurement(one.prediction_rate, percent=True),
-            *[f"{one.predicted.get(said, 0):,}" for said in [*labels, *other]],
         ]
         for one in record.bias
     ]
-    head = ["label", "items", "found", "said", *[f"→ {one or 'unreadable'}" for one in [*labels, *other]]]
+    answers = [[one.label, *[f"{one.predicted.get(said, 0):,}" for said in [*labels, *other]]] for one in record.bias]
     return render_section(
         "Bias of the answers",
         "<p>How often each label is found where it is right, and how often it is said at all. A model that always says one "
         "thing finds that label always and the others never.</p>",
-        render_table(head, rows),
+        f"<figure>{plot_logic_bias(record)}<figcaption>Dotted: the share of the items that have the label; what is said "
+        "without bias is said as often.</figcaption></figure>",
+        render_table(["label", "items", "found", "said"], rows),
+        render_table(["label", *[f"said {one or 'nothing that can be read'}" for one in [*labels, *other]]], answers),
     )
 
 
@@ -190,6 +211,7 @@ def _metamorphic_section(record: LogicEvaluationRecord) -> str:
         "<p>The same items with other names, another order of premises, a double negation, a conditional turned around, an "
         "idle premise, or in the other language; two engines proved each label again. Consistency is not accuracy: a model "
         "that always says the same is perfectly consistent.</p>",
+        f"<figure>{plot_logic_variants(record)}<figcaption>By kind of change, with 95 % intervals.</figcaption></figure>",
         render_table(["variant", "variants", "same answer", "accuracy", "accuracy before"], rows),
     )
 
@@ -205,6 +227,7 @@ def _chains_section(record: LogicEvaluationRecord) -> str:
         ["of these unreadable", f"{chains.num_unreadable_steps:,}"],
         ["skipping something that does follow", f"{chains.num_skipped_steps:,}"],
         ["valid under another rule's name", f"{chains.num_misnamed_steps:,}"],
+        ["valid, but more than one rule at once", f"{chains.num_leaps:,}"],
         ["Steps over the reference, mean of valid chains", "–" if over is None else f"{over:+.2f}"],
     ]
     kinds = [[kind, f"{num:,}"] for kind, num in chains.first_bad_kinds.items()]
@@ -246,7 +269,8 @@ def render_logic_evaluation_html(record: LogicEvaluationRecord) -> str:
                 render_table(["", "measured"], glance),
                 "<p class=\"note\">Intervals: 95 %, bootstrap over clusters of items that share a skeleton or a problem; n is the "
                 "number of clusters. Guessing gives "
-                f"{100 * record.chance:.1f} %.</p>",
+                f"{100 * record.chance:.1f} %. An interval without width: the rate is the same in every cluster, as it is where "
+                "a model says the same to all items of a balanced problem.</p>",
             ),
             _depth_section(record),
             render_section("What was not tested", f'<div class="summary limits"><ul>{limits}</ul></div>'),

@@ -77,9 +77,9 @@ def render_logic_labels_html(record: LogicLabelsRecord) -> str:
         f"{format_duration_s(record.elapsed_s)} min on {record.environment.cpu}"
     )
     shares = [
-        ["Wrong labels", render_measurement(record.label_errors, digits=4)],
-        ["Inconsistent premises, unmentioned", render_measurement(record.inconsistent_premises, digits=4)],
-        ["Right under one reading only", render_measurement(record.assumption_dependent, digits=4)],
+        ["Wrong labels", render_measurement(record.label_errors, percent=True)],
+        ["Inconsistent premises, unmentioned", render_measurement(record.inconsistent_premises, percent=True)],
+        ["Right under one reading only", render_measurement(record.assumption_dependent, percent=True)],
     ]
     gates = [[one.expression, one.outcome, one.reason] for one in record.gates]
     more = record.num_errors - min(len(record.errors), SHOWN)

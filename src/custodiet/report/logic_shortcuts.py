@@ -79,6 +79,10 @@ def shortcut_sentences(record: LogicShortcutsRecord) -> list[str]:
     ]
 
 
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
     """A shortcut audit as one HTML file."""
     stamp = (
@@ -87,18 +91,23 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
     )
     rows = [
         [
-            one.name,
+            _plain(one.name),
             render_measurement(one.accuracy, percent=True),
             render_measurement(one.excess_points, digits=1),
-            *(render_measurement(recall.recall, percent=True) for recall in one.recalls),
         ]
         for one in record.attackers
     ]
-    head = ["attacker", "accuracy", "points over majority", *(f"recall: {one.label}" for one in record.labels)]
-    told = "".join(
-        f"<dt>{escape(one.name)}</dt><dd>{escape(one.description)}; {escape(one.model)}, {one.num_features:,} features</dd>"
+    head = ["attacker", "accuracy", "points over majority"]
+    recalls = [
+        [_plain(one.name), *(render_measurement(recall.recall, percent=True) for recall in one.recalls)]
         for one in record.attackers
-    ) + "".join(f"<dt>{escape(name)}</dt><dd>not run: {escape(why)}</dd>" for name, why in record.not_run.items())
+    ]
+    told = "".join(
+        f"<dt>{escape(_plain(one.name))}</dt><dd>{escape(one.description)}; {escape(one.model)}, {one.num_features:,} features</dd>"
+        for one in record.attackers
+    ) + "".join(
+        f"<dt>{escape(_plain(name))}</dt><dd>not run: {escape(why)}</dd>" for name, why in record.not_run.items()
+    )
     gates = [[one.expression, one.outcome, one.reason] for one in record.gates]
     sentences = "".join(f"<p>{escape(one)}</p>" for one in shortcut_sentences(record))
     return render_page(
@@ -113,6 +122,11 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
                 "each other. Gray: the strongest attacker on shuffled labels.</figcaption></figure>",
                 render_table(head, rows),
                 f"<dl>{told}</dl>",
+            ),
+            render_section(
+                "Which labels are guessed",
+                "<p>Of the problems of each label, the share for which it was guessed.</p>",
+                render_table(["attacker", *(one.label for one in record.labels)], recalls),
             ),
             render_section("Gates", render_table(["gate", "outcome", "measured"], gates)) if gates else "",
             render_section(

@@ -34,7 +34,9 @@ __all__ = [
     "plot_exposure",
     "plot_extraction",
     "plot_forecast",
+    "plot_logic_bias",
     "plot_logic_depth",
+    "plot_logic_variants",
     "plot_membership",
     "plot_text_capacity",
 ]
@@ -419,6 +421,12 @@ def plot_logic_depth(record: LogicEvaluationRecord) -> str:
     with _figure("Accuracy by depth") as canvas:
         axes = canvas.axes
         _series(axes, points, index=0, label="right answers")
+        _series(
+            axes,
+            [(float(one.value), one.accuracy) for one in record.pair_by_depth],
+            index=2,
+            label="whole sets of twins",
+        )
         survival = record.survival
         if survival is not None and survival.per_step.value is not None:
             first, last = points[0][0], points[-1][0]
@@ -434,6 +442,49 @@ def plot_logic_depth(record: LogicEvaluationRecord) -> str:
         axes.set_ylabel("accuracy")
         axes.legend(loc="lower left")
     return canvas.svg
+
+
+def _shares_by_name(title: str, names: Sequence[str], series: Sequence[tuple[str, Sequence[Measurement]]],
+                    marks: Sequence[float] = ()) -> str:  # fmt: skip
+    """Shares with their intervals, a row for each name and a color for each series; gray marks for what would be expected."""
+    height = 1.2 + 0.18 * (len(series) + 1) * len(names)
+    with _figure(title, height=height) as canvas:
+        axes = canvas.axes
+        axes.grid(visible=False)
+        for index, (label, some) in enumerate(series):
+            for row, one in enumerate(some):
+                value = float("nan") if one.value is None else one.value
+                low, high = (value if end is None else end for end in (one.low, one.high))
+                axes.errorbar(
+                    value, row + 0.2 * (index - (len(series) - 1) / 2), xerr=[[max(0.0, value - low)], [max(0.0, high - value)]],
+                    color=SERIES[index], marker=MARKERS[index], linestyle="", elinewidth=1.1, capsize=2.5, markersize=5,
+                    label=None if row else label,
+                )  # fmt: skip
+        for row, mark in enumerate(marks):
+            label = None if row else "share of the items"
+            axes.plot([mark, mark], [row - 0.35, row + 0.35], color=CONTROL, linestyle=":", label=label)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xlim(-0.03, 1.03)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.4 / (height - 0.8)), ncols=4, borderaxespad=0.4)
+    return canvas.svg
+
+
+def plot_logic_bias(record: LogicEvaluationRecord) -> str:
+    """How often each label is found, and how often it is said, beside its share of the items."""
+    total = sum(one.num_items for one in record.bias)
+    series = [("found", [one.recall for one in record.bias]), ("said", [one.prediction_rate for one in record.bias])]
+    return _shares_by_name("Bias of the answers", [one.label for one in record.bias], series,
+                           marks=[one.num_items / total for one in record.bias])  # fmt: skip
+
+
+def plot_logic_variants(record: LogicEvaluationRecord) -> str:
+    """For each kind of variant, how often the answer stays the same, and how often it is right."""
+    kinds = record.metamorphic
+    series = [("same answer", [one.consistency for one in kinds]), ("right", [one.accuracy for one in kinds]),
+              ("right before", [one.original_accuracy for one in kinds])]  # fmt: skip
+    return _shares_by_name("Changes that cannot matter", [one.kind.replace("-", " ") for one in kinds], series)
 
 
 def _grid_steps(record: CapacityRecord) -> int:

@@ -220,3 +220,77 @@ def test_variants_are_items(file):
     assert len({one.key for one in made}) == len(made) == 18 - sum(impossible.values())
     assert {one.key.rpartition("/")[0] for one in made} <= {one.key for one in items}
     assert all(one.variant == one.key.rpartition("/")[2] for one in made)
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory):
+    """Items of which every kind has a member, of a closed world, and of open ones, in both languages."""
+    path = tmp_path_factory.mktemp("items") / "items.jsonl"
+    lines = []
+    for logic, given in (("syllogistic", True), ("syllogistic", False), ("datalog", False), ("relational", False)):
+        for language in ("logic", "english"):
+            config = GenerateConfig(
+                num=6, seed=1, logics=(logic,), language=language, existential_import=given, depth=(1, 2)
+            )
+            for row in problem_rows(config, 0):
+                item = json.loads(row.text)
+                lines.append(json.dumps({**item, "id": f"{logic}{given}{language}{item['id']}", "twins": []}) + "\n")
+    path.write_text("".join(lines))
+    return path
+
+
+def test_a_proof_is_asked_for_with_all_that_the_question_says(closed, tmp_path):
+    items, left_out, _ = read_items(closed, mode="proof")
+    assert len(items) == 48 and not left_out
+    notes = ("~ is not", "Use only what is stated", "may have no members", "has at least one member",
+             "What does not follow from the facts and rules is false", "Two names may stand for one individual")  # fmt: skip
+    for one in items:
+        asked = proof_prompt(one.raw)
+        assert [note in asked for note in notes] == [note in one.prompt for note in notes]
+        assert any(note in asked for note in notes)
+        assert ("may be used as a premise" in asked) is bool(one.raw.get("implicit_premises"))
+        assert ("[closed world]" in asked) is (one.raw["logic"] == "datalog")
+        assert ("unknown" in asked) is (one.raw["logic"] != "datalog")
+    answers = {proof_prompt(one.raw): gold_answer(one.raw) for one in items}
+
+    class Gold:
+        def generate_text(self, prompts):
+            return [answers[one] for one in prompts]
+
+    rows = answer_items(items, ask_by_text(Gold(), str, "", proof=True), tmp_path / "a.jsonl")
+    assert all(one["right"] and one["judgement"]["chain"] == "valid" for one in rows)
+    assert all(one["judgement"]["step_by_step"] for one in rows)
+
+
+def test_items_of_a_closed_world_have_variants(closed):
+    items, _, _ = read_items(closed, mode="choices")
+    made, _ = with_variants([one for one in items if one.raw["logic"] in ("datalog", "syllogistic")], 100, seed=1)
+    assert {one.raw["logic"] for one in made} == {"datalog", "syllogistic"}
+    assert {len(one.choices) for one in made if one.raw["logic"] == "datalog"} == {2}
+
+
+def test_labels_of_other_tasks_are_not_those_of_entailment(tmp_path):
+    path = tmp_path / "items.jsonl"
+    words = ["entailed", "contradicted", "unknown"]
+    path.write_text(json.dumps({"task": "knights-knaves-three-way", "prompt": "?", "answer": "unknown", "choices": words,
+                                "label": "unknown", "premises": [], "goal": {"formula": "p"}}) + "\n")  # fmt: skip
+    assert read_items(path, mode="choices")[0][0].label == "unknown"
+    with pytest.raises(InputError, match="no item for --mode proof"):
+        read_items(path, mode="proof")
+
+
+@pytest.mark.parametrize("text", ["answer" + "!" * 200_000, "answer is" * 50_000, "Option" + " " * 200_000 + "B?"])
+def test_long_lines_hold_no_answer(tmp_path, text):
+    path = tmp_path / "items.jsonl"
+    lines = [{"task": "missing-premise", "prompt": "?", "answer": "B", "choices": list("ABCD"), "label": "entailed"},
+             {"task": "bad-step", "prompt": "!", "answer": "3", "choices": None}]  # fmt: skip
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    items, _, _ = read_items(path, mode="answer")
+
+    class Says:
+        def generate_text(self, prompts):
+            return [text] * len(prompts)
+
+    assert not any(
+        one["right"] for one in answer_items(items, ask_by_text(Says(), str, "", proof=False), tmp_path / "a")
+    )

@@ -154,3 +154,52 @@ def test_consistency_is_not_accuracy():
     assert told == {"renaming": (1.0, 0.0, 0.0, 0), "language": (0.0, 1.0, 0.0, 5)}
     assert found["metamorphic_consistency"].value == pytest.approx(10 / 15)
     assert found["accuracy"].value == 0.0  # variants are in no other rate
+
+
+@pytest.mark.parametrize(("said", "value"), [("right", 1.0), ("wrong", 0.0)])
+def test_a_rate_at_its_end_has_an_open_side(said, value):
+    """No resample differs; the interval must not have no width, and must shrink with the number of clusters."""
+    widths = []
+    for num in (10, 100):
+        rows = [
+            row(f"{depth}-{at}", "entailed", "entailed" if said == "right" else "unknown", depth=depth)
+            for depth in (1, 2, 3)
+            for at in range(num)
+        ]
+        survival = summarize_rows(rows, seed=0)["survival"].per_step
+        assert survival.value == value and survival.low <= value <= survival.high
+        widths.append(survival.high - survival.low)
+    assert 0.002 < widths[1] < widths[0] < 0.7
+
+
+def test_balanced_accuracy_at_its_end_has_an_open_side():
+    rows = [row(f"{label}{at}", label, None, status="unreadable") for at in range(10) for label in LABELS]
+    found = summarize_rows(rows, seed=0)["balanced_accuracy"]
+    assert found.value == 0.0 and found.high > 0.05
+
+
+def test_twins_by_depth():
+    rows = make_rows(0.7, depths=[1, 4], num=60)
+    found = summarize_rows(rows, seed=0)["pair_by_depth"]
+    for one, depth in zip(found, (1, 4), strict=True):
+        sets: dict = {}
+        for each in rows:
+            if each["facts"]["depth"] == depth:
+                sets.setdefault(each["facts"]["group"], []).append(each["right"])
+        assert (one.value, one.num_items) == (str(depth), 60)
+        assert one.accuracy.value == pytest.approx(sum(all(some) for some in sets.values()) / 60)
+
+
+def test_bias_where_some_items_are_of_a_closed_world():
+    open_ = [row(f"a{at}", "unknown", "unknown") for at in range(10)]
+    closed = [{**row(f"b{at}", "entailed", "contradicted"), "labels": LABELS[:2]} for at in range(10)]
+    found = summarize_rows([*closed, *open_], seed=0)
+    assert [one.label for one in found["bias"]] == LABELS
+    assert {one.label: one.recall.value for one in found["bias"]} == {
+        "entailed": 0.0,
+        "contradicted": None,
+        "unknown": 1.0,
+    }
+    assert found["chance"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    other = [{**row("c", "B", "B"), "labels": ["A", "B"]}]
+    assert summarize_rows([*open_, *other], seed=0)["balanced_accuracy"].why == "the items have different labels"

@@ -208,3 +208,114 @@ def test_a_problem_that_is_none():
         judge(VALID, label="yes")
     with pytest.raises(FormulaError, match="no such logic"):
         judge(VALID, logic="modal")
+
+
+@pytest.mark.parametrize("text", [
+    "Answer: entailed\nAnswer: entailed or contradicted", "Answer: unknown\nFinal answer: it depends",
+    "Answer: entailed, contradicted", "**Answer**: entailed / unknown", "entailed\n**Answer:** see above",
+])  # fmt: skip
+def test_an_answer_of_several_labels_is_none(text):
+    assert label_in(text) is None
+
+
+def test_the_last_of_several_labels_counts():
+    assert label_in("Answer: unknown\nAnswer: (contradicted)") == "contradicted"
+    assert label_in("Answer: contradicted\nThat is what the answer is about.") == "contradicted"
+
+
+def test_only_the_last_two_counter_models_count():
+    guesses = "\n".join(
+        f"Model {at}: {said}" for at, said in enumerate(("p; q; r; s", "p; q; r; t", "p", "q"), start=1)
+    )
+    found = judge(guesses + "\nAnswer: unknown", goal="s", label="unknown")
+    assert found.chain == "wrong" and found.num_models == 2
+    again = "Model 1: p\nModel 2: t\nNo.\nModel 1: p; q; r; s\nModel 2: p; q; r; t\nAnswer: unknown"
+    assert judge(again, goal="s", label="unknown").chain == "valid"
+
+
+def test_a_chain_of_one_leap_is_valid_but_not_step_by_step():
+    leap = "1. p -> q [premise]\n2. q -> r [premise]\n3. p [premise]\n4. r [1, 2, 3]\nAnswer: entailed"
+    found = judge(leap)
+    assert found.chain == "valid" and not found.step_by_step and found.num_leaps == 1
+    assert judge(leap.replace("[1, 2, 3]", "[modus ponens: 1, 2, 3]")).num_leaps == 1
+    bare = judge(VALID.replace("modus ponens: ", "") + "entailed")
+    assert bare.step_by_step and bare.num_leaps == 0
+    assert judge(VALID.replace("modus ponens", "addition") + "entailed").step_by_step  # misnamed, yet one rule a line
+    assert not judge(VALID.replace("5. r", "5. s") + "entailed").step_by_step
+    lifted = "1. forall x: P(x) -> Q(x) [premise]\n2. forall x: ~Q(x) -> ~P(x) [1]\nentailed"
+    options = {"premises": ["forall x: P(x) -> Q(x)"], "goal": "forall x: ~Q(x) -> ~P(x)", "logic": "monadic"}
+    assert judge(lifted, **options).step_by_step
+
+
+BAD = {
+    "cites a later line": "1. p [premise]\n2. r [3]\n3. r [2]\nentailed",
+    "cites itself": "1. p [premise]\n2. r [2]\nentailed",
+    "cites a premise's number in the problem": "5. r [1, 2, 3]\nentailed",
+    "the same number twice": "1. p [premise]\n2. p -> r [premise]\n2. r [1, 2]\nentailed",
+    "numbers that fall": "1. p [premise]\n3. p -> r [1]\n2. r [1, 3]\nentailed",
+    "open assumption": "1. r [assumption]\n2. r [repetition: 1]\nentailed",
+    "goal as a premise": "1. r [premise]\nentailed",
+    "other digits": "１. p [premise]\n２. r [premise]\nentailed",
+    "a letter that looks alike": "1. р [premise]\n2. r [modus ponens: 1]\nentailed",
+}
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+def test_no_trick_makes_a_chain_valid(text):
+    assert judge(text).chain != "valid"
+
+
+_M = 300_000
+HUGE = {
+    "blanks": " " * _M,
+    "blanks after a cue": "answer" + " " * _M + "x",
+    "marks after a cue": ("answer" + "!" * 9000 + "x\n") * 30,
+    "cues": ("answer is " * 900 + "\n") * 30,
+    "model of blanks": "model" + " " * _M,
+    "models": "Model 1: p; q\n" * (_M // 14),
+    "blanks in a step": "1. p" + " " * _M + "[",
+    "blanks in a reason": "1. p [a" + " " * _M + "!]",
+    "citations": "1. p [" + "1, " * (_M // 3) + "1]",
+    "braces": "{" * _M,
+    "braces and quotes": ('{"' * 4500 + "\n") * 30,
+    "nested objects": '{"true": ' * (_M // 9),
+    "parentheses": "1. " + "(" * 4000 + "p" + ")" * 4000 + " [premise]",
+    "negations": "1. " + "~" * 9000 + "p []",
+    "long line": "1. " + "p & " * _M + "p [premise]",
+    "lines": "\n".join(f"{at}. p -> q [premise]" for at in range(1, 10_001)),
+    "bad lines": "\n".join(f"{at}. r & s [conjunction: {at - 1}]" for at in range(1, 10_001)),
+    "separators": "\u2028" * _M,
+    "nothing": "\0" * _M,
+    "half a character": "1. \ud800 [premise]\nAnswer: \udfff",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+def test_no_answer_is_too_much(text):
+    found = judge(text)
+    assert found.chain != "valid" and found.label is None
+    assert found.num_steps <= 1001
+
+
+def test_what_is_too_long_is_unreadable():
+    numbered = "\n".join(f"{at}. p [premise]" for at in range(1, 1002)) + "\n1002. r [premise]\nentailed"
+    found = judge(numbered)
+    assert found.chain == "unreadable" and "more than 1,000 lines" in found.first_bad.message
+    found = judge("1. p [" + ", ".join(map(str, range(1, 300))) + "]\nentailed")
+    assert found.chain == "unreadable" and "cites 299 lines" in found.first_bad.message
+    found = judge("1. " + "p & " * 5000 + "p []\nentailed")
+    assert found.chain == "unreadable" and "20,0" in found.first_bad.message
+
+
+def test_a_rule_with_a_body_that_fits_in_too_many_ways_is_not_tried_for_ever():
+    names = [f"x{at}" for at in range(1, 16)]
+    body = " & ".join(f"P({one}, {other})" for one, other in zip(names, names[1:], strict=False))
+    rule = "".join(f"forall {one}: " for one in names) + f"({body} & Q(x15) -> R(x1))"
+    facts = [f"P({one}, {other})" for one in "abcd" for other in "abcd"]
+    lines = [rule, *facts]
+    text = "\n".join(f"{at}. {line} [premise]" for at, line in enumerate(lines, start=1))
+    cites = ", ".join(map(str, range(1, len(lines) + 1)))
+    found = judge(
+        f"{text}\n99. R(a) [rule application: {cites}]\nentailed", premises=lines, goal="R(a)", logic="monadic"
+    )
+    assert found.chain == "wrong" and found.first_bad.number == 99

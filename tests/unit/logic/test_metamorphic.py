@@ -108,3 +108,41 @@ def test_a_prompt_of_another_making_has_no_variants():
         make_variant(item, "translation", seed=0)
     with pytest.raises(InputError, match="not an item"):
         make_variant({"prompt": "x"}, "renaming", seed=0)
+
+
+CLOSED = {
+    (logic, language): GenerateConfig(
+        num=6, seed=3, logics=(logic,), language=language, depth=(1, 3), existential_import=given
+    )
+    for logic, given in (("syllogistic", True), ("datalog", False))
+    for language in ("logic", "english")
+}
+
+
+@pytest.mark.parametrize("key", CLOSED, ids="-".join)
+def test_kinds_that_have_members_and_a_closed_world_stay_so(key):
+    logic, language = key
+    for row in problem_rows(CLOSED[key], 0):
+        item = json.loads(row.text)
+        made = {kind: one for kind, one in make_variants(item, seed=2).items() if one}
+        assert {"renaming", "premise-order", "irrelevant-premise", "language"} == set(made)
+        for kind, one in made.items():
+            premises, goal = formulas(one)
+            implicit = [parse_formula(said["formula"]) for said in one.get("implicit_premises", ())]
+            assert certify(logic, [*premises, *implicit], goal, models=False).label == item["label"]
+            there = names([*premises, goal])
+            assert (names(implicit) == {name for name in there if name[0].isupper()}) is (logic == "syllogistic")
+            vocabulary = Vocabulary.from_json(one["vocabulary"]) if one["vocabulary"] else None
+            for said in one.get("implicit_premises", ()) if vocabulary else ():
+                assert read(said["text"], vocabulary) == canonical_form(parse_formula(said["formula"]))
+            assert ("~ is not" in one["prompt"]) is ((language == "logic") is not (kind == "language"))
+            told = "has at least one member" if logic == "syllogistic" else "What does not follow"
+            assert told in one["prompt"]
+
+
+def test_another_language_says_how_to_read_it():
+    for key in CONFIGS:
+        item = items_of(key)[0]
+        other = make_variant(item, "language", seed=1)
+        assert ("~ is not" in item["prompt"], "~ is not" in other["prompt"]) == (key[1] == "logic", key[1] != "logic")
+        assert ("not what you know of the world" in other["prompt"]) is (key[1] == "logic")

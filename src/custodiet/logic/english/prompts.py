@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 from custodiet.errors import UsageError
 
-__all__ = ["LABELS", "NOTES", "Question", "entailment_prompt", "note", "numbered"]
+__all__ = [
+    "ASKED",
+    "CLOSED_WORLD",
+    "LABELS",
+    "NOTES",
+    "Question",
+    "entailment_prompt",
+    "note",
+    "numbered",
+    "reading_notes",
+]
 
 LABELS = ("entailed", "contradicted", "unknown")
 
@@ -51,6 +61,17 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
 }
 """What a reader has to be told -> wordings."""
+
+CLOSED_WORLD = ("datalog",)
+"""logics in which everything that is not derived is false"""
+_WITHOUT_OR = ("syllogistic", "datalog")
+_SIGNS = "~ is not, & is and, | is or (maybe both), -> is if ... then, <-> is if and only if."
+ASKED = {
+    2: "Is the conclusion entailed by the premises or contradicted by them? Answer with one word: entailed or contradicted.",
+    3: "Is the conclusion entailed by the premises, contradicted by them, or unknown? "
+    "Answer with one word: entailed, contradicted or unknown.",
+}
+"""number of labels -> the question of the task entailment"""
 
 _HEADINGS = ("Premises:", "Given:", "Suppose that all of this is true:")
 _GOALS = ("Statement: {0}", "Claim: {0}", "Consider this statement: {0}")
@@ -101,6 +122,30 @@ def note(about: str, choose: Callable[[int], int]) -> str:
     if about not in NOTES:
         raise UsageError("no such note", expected=", ".join(NOTES), got=repr(about))
     return NOTES[about][choose(len(NOTES[about]))]
+
+
+def reading_notes(logic: str, *, notation: bool, existential_import: bool, has_names: bool, has_equality: bool) -> str:
+    """What a reader must be told to have the same logic in mind.
+
+    Args:
+        logic: of the problem.
+        notation: whether it is given in formulas, not in English.
+        existential_import: whether each kind of a syllogistic problem has a member.
+        has_names: whether individuals have names.
+        has_equality: whether the premises or the goal speak of identity.
+    """
+    if notation:
+        told = [_SIGNS]
+    else:
+        told = [NOTES["inclusive or"][2]] if logic not in _WITHOUT_OR else []
+        told.append(NOTES["only the premises"][0])
+    if logic == "syllogistic":
+        told.append(NOTES["existential import" if existential_import else "no existential import"][0])
+    elif logic in CLOSED_WORLD:
+        told.append(NOTES["closed world"][0])
+    elif has_names and (not notation or has_equality):
+        told.append(NOTES["names may coincide"][0])
+    return " ".join(told)
 
 
 def numbered(lines: Sequence[str]) -> str:

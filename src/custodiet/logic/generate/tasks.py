@@ -13,7 +13,7 @@ from typing import Any
 
 from custodiet.errors import FormulaError
 from custodiet.logic.engines.decide import certify
-from custodiet.logic.english.prompts import NOTES
+from custodiet.logic.english.prompts import ASKED, CLOSED_WORLD, reading_notes
 from custodiet.logic.formulas import (
     FALSUM,
     And,
@@ -45,9 +45,6 @@ where the problem does not lend itself to the task and another one must be drawn
 _LETTERS = "ABCDEFGH"
 _STEP_LOGICS = {"syllogistic": "monadic", "datalog": "relational"}
 """logic -> the one that the lines of its proofs belong to"""
-_CLOSED_WORLD = ("datalog",)
-"""logics in which nothing is unknown"""
-_WITHOUT_OR = ("syllogistic", "datalog")
 
 
 def _label(case: Case, premises: Sequence[Formula], goal: Formula) -> str:
@@ -72,32 +69,18 @@ def _listed(premises: Sequence[Formula], wording: Wording) -> str:
 
 def _read_so(case: Case, wording: Wording) -> str:
     """What a reader must be told to have the same logic in mind."""
-    logic = case.problem.logic
-    if wording.language == "logic":
-        told = ["~ is not, & is and, | is or (maybe both), -> is if ... then, <-> is if and only if."]
-    else:
-        told = [NOTES["inclusive or"][2]] if logic not in _WITHOUT_OR else []
-        told.append(NOTES["only the premises"][0])
-    if logic == "syllogistic":
-        told.append(NOTES["existential import" if case.problem.implicit else "no existential import"][0])
-    elif logic in _CLOSED_WORLD:
-        told.append(NOTES["closed world"][0])
-    elif case.problem.constants and (wording.language != "logic" or case.problem.has_equality):
-        told.append(NOTES["names may coincide"][0])
-    return " ".join(told)
+    problem = case.problem
+    return reading_notes(
+        problem.logic, notation=wording.language == "logic", existential_import=bool(problem.implicit),
+        has_names=bool(problem.constants), has_equality=problem.has_equality,
+    )  # fmt: skip
 
 
 def _entailment(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
     rows = []
     for case in _six(draws, cases):
-        closed = case.problem.logic in _CLOSED_WORLD
-        question = (
-            "Is the conclusion entailed by the premises or contradicted by them? "
-            "Answer with one word: entailed or contradicted."
-            if closed
-            else "Is the conclusion entailed by the premises, contradicted by them, or unknown? "
-            "Answer with one word: entailed, contradicted or unknown."
-        )
+        closed = case.problem.logic in CLOSED_WORLD
+        question = ASKED[2 if closed else 3]
         prompt = (
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
             f"{_read_so(case, wording)} {question}"
@@ -121,7 +104,7 @@ def _premise_selection(draws: Draws, cases: list[Case], wording: Wording) -> lis
         question = (
             "Which premises does the derivation of the conclusion, or of what it denies, use? Answer with their numbers in "
             "ascending order, separated by commas, or with `none` if neither can be derived."
-            if case.problem.logic in _CLOSED_WORLD
+            if case.problem.logic in CLOSED_WORLD
             else "Which premises are needed to prove or to refute the conclusion? Answer with their numbers in ascending "
             "order, separated by commas, or with `none` if the premises do neither."
         )
@@ -294,7 +277,7 @@ def _vain(
     found: list[Formula] = []
     for attempt in range(24):
         source = missing if attempt % 3 else draws.pick(others)
-        closed = case.problem.logic in _CLOSED_WORLD
+        closed = case.problem.logic in CLOSED_WORLD
         candidate = _near_premise(draws, source, case) if closed else _altered(draws, source, case)
         if candidate is None or candidate in found or candidate in left or candidate == missing:
             continue
