@@ -129,9 +129,9 @@ def tasks(*, json: JsonFlag = False) -> None:
     if json:
         print_json({task: list(logics) for task, logics in MATRIX.items()})
         return
-    print(f"{'task':<26}" + "".join(f"{logic:<15}" for logic in LOGICS))
+    print(f"{'task':<26}" + "".join(f"{logic:<15}" for logic in LOGICS).rstrip())
     for task, logics in MATRIX.items():
-        print(f"{task:<26}" + "".join(f"{'yes' if logic in logics else '-':<15}" for logic in LOGICS))
+        print(f"{task:<26}" + "".join(f"{'yes' if logic in logics else '-':<15}" for logic in LOGICS).rstrip())
 
 
 def dedup(
