@@ -377,7 +377,9 @@ def _residue(config: GenerateConfig) -> str:
     if not any(one.startswith("logicinference") for one in config.tasks):
         return ""
     return (
-        "As in LogicInference, there are no distractors, so that the form of a question gives part of its answer away: whether "
-        "3a ends in yes was guessed in 83 of 100 from counts of connectives, quantifiers and negations (a random forest on "
-        "24,000 items, split by shape of premises; half are yes), in 62 of 100 from the target alone.\n\n"
+        "As in LogicInference, there are no distractors, so that a question gives part of its answer away: whether 3a ends in yes "
+        "was guessed in 81 of 100 from which symbols of the target occur where in the premises, in 79 from counts of connectives, "
+        "quantifiers and negations, in 60 from the target alone (24,000 items, split by shape of premises; half are yes). Targets "
+        "of either answer have the same forms where a problem has such; but with a single chain the signs of its premises give away "
+        "the sign of what follows.\n\n"
     )
