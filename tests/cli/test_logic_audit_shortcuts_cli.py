@@ -64,7 +64,7 @@ def test_a_mistake_leaves_no_run_behind(place, monkeypatch, capsys):
         (["data.jsonl", "--label", "gold"], "--label gold"),
         (["data.jsonl", "--where", "label"], "COLUMN=VALUE"),
         (["data.jsonl", "--fail-if", "strongest"], "not a gate"),
-        (["data.jsonl", "--folds", "1"], "num_folds"),
+        (["data.jsonl", "--folds", "1"], "--folds is out of range"),
         (["none.jsonl"], "does not exist"),
     ):
         with pytest.raises(SystemExit) as left:

@@ -7,6 +7,8 @@ import tracemalloc
 import pytest
 
 from custodiet.cli.main import main
+from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.rows import problem_rows
 
 PROOF = "1. p -> q [premise]\n2. p [premise]\n3. q [modus ponens: 1, 2]\n"
 ITEM = {
@@ -121,7 +123,7 @@ def test_english_items(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("", "holds no items"),
+    ("", "holds no items that can be judged"),
     ("{", "line 1 is not JSON"),
     ("[]", "line 1: not an item"),
     ("\n" + json.dumps(ITEM), "line 2: no answer under 'response'"),
@@ -184,3 +186,32 @@ def test_options_that_contradict(tmp_path, capsys, options, told):
     path = items_file(tmp_path, ITEM)
     code, out, err = run([path, *options], capsys)
     assert (code, out) == (2, "") and told in err
+
+
+def test_answers_that_are_no_chains_are_left_out(tmp_path, capsys):
+    other = {**ITEM, "task": "bad-step", "choices": None, "response": "3"}
+    path = items_file(tmp_path, other, {**ITEM, "response": PROOF + "Answer: it follows"}, other)
+    code, out, _ = run([path, "--quiet", "--strict"], capsys)
+    assert code == 0 and "left out                     2 of the task bad-step" in out
+    found = json.loads(run([path, "--quiet", "--json"], capsys)[1])
+    assert found["left_out"] == {"bad-step": 2} and found["summary"]["num_items"] == 1
+    code, out, err = run([items_file(tmp_path, other)], capsys)
+    assert (code, out) == (1, "") and "got 1 of the task bad-step" in err
+
+
+def test_proofs_about_knights_and_knaves(tmp_path, capsys):
+    config = GenerateConfig(num=6, seed=1, tasks=("knights-knaves-three-way",), depth=(1, 3))
+    path = tmp_path / "items.jsonl"
+    path.write_text("".join(row.text + "\n" for row in problem_rows(config, 0)), encoding="utf-8")
+    code, out, err = run([path, "--gold", "--strict", "--quiet"], capsys)
+    assert (code, err) == (0, "") and "num_items                    6" in out
+
+
+def test_stored_proofs_of_other_tasks(tmp_path, capsys):
+    tasks = ("entailment", "bad-step", "missing-premise", "consistency", "logicinference-2a", "counter-model")
+    config = GenerateConfig(num=36, seed=0, tasks=tasks, language="logic")
+    path = tmp_path / "items.jsonl"
+    path.write_text("".join(row.text + "\n" for at in range(6) for row in problem_rows(config, at)), encoding="utf-8")
+    found = json.loads(run([path, "--gold", "--strict", "--quiet", "--json"], capsys)[1])
+    assert found["left_out"] == {"missing-premise": 6, "consistency": 6, "logicinference-2a": 6}
+    assert found["summary"]["chain_valid"]["value"] == 1.0 and found["summary"]["num_items"] == 18

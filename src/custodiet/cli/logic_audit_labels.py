@@ -52,7 +52,7 @@ def audit_labels(
     from custodiet.base.gates import parse_gate
     from custodiet.cli.progress import ProgressPrinter
     from custodiet.cli.report import render_run
-    from custodiet.errors import UsageError
+    from custodiet.errors import CorpusError, TooFewSamplesError, UsageError
     from custodiet.logic.label_audit import FORMATS, audit_labels_of_file, detect_format
     from custodiet.logic.tables import open_rows
     from custodiet.records.gates import judge_gates, raise_for_gates
@@ -93,6 +93,12 @@ def audit_labels(
             record.save(folder.record_json)
             folder.finish("done", title=record.title, headline=label_sentences(record)[0])
             render_run(folder)
+    except (CorpusError, TooFewSamplesError, UsageError):
+        if folder.record_json.exists():  # a gate whose path leads nowhere
+            folder.finish("failed")
+        else:
+            folder.abandon(folder.path / "errors.jsonl")
+        raise
     except BaseException as error:
         folder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise

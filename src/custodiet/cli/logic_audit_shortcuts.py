@@ -63,6 +63,7 @@ def audit_shortcuts(
     from custodiet.base.gates import parse_gate
     from custodiet.cli.progress import ProgressPrinter
     from custodiet.cli.report import render_run
+    from custodiet.errors import CorpusError, TooFewSamplesError, UsageError
     from custodiet.logic.shortcuts.attackers import require_sklearn
     from custodiet.logic.shortcuts.audit import ShortcutConfig, audit_shortcuts_of_file
     from custodiet.logic.shortcuts.columns import detect_columns, parse_filters
@@ -72,6 +73,10 @@ def audit_shortcuts(
     from custodiet.report.logic_shortcuts import shortcut_sentences
 
     gates = [parse_gate(text) for text in fail_if]
+    for name, value, low, high in (("--folds", folds, 3, 20), ("--max-problems", max_problems, 100, None)):
+        if value < low or (high is not None and value > high):
+            wanted = f"at least {low}" if high is None else f"{low} to {high}"
+            raise UsageError(f"{name} is out of range", expected=wanted, got=value)
     config = ShortcutConfig(num_folds=folds, max_problems=max_problems, seed=seed)
     named = {
         role: name
@@ -81,6 +86,12 @@ def audit_shortcuts(
         )
         if name is not None
     }  # fmt: skip
+    if label is not None:
+        for name, value in (("--prompt", prompt), ("--premises", premises), ("--hypothesis", hypothesis)):
+            if value == label:
+                raise UsageError(
+                    f"{name} is the column of the label", got=label, hint="Name the column of the problem."
+                )
     filters = parse_filters(where)
     require_sklearn()
     detect_columns(open_rows(file), named)  # a mistake in the command leaves no run behind
@@ -97,6 +108,12 @@ def audit_shortcuts(
             record.save(folder.record_json)
             folder.finish("done", title=record.title, headline=shortcut_sentences(record)[0])
             render_run(folder)
+    except (CorpusError, TooFewSamplesError, UsageError):
+        if folder.record_json.exists():  # a gate whose path leads nowhere
+            folder.finish("failed")
+        else:
+            folder.abandon()
+        raise
     except BaseException as error:
         folder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from json import dumps
 from pathlib import Path
@@ -75,8 +76,9 @@ def _check_items(file: str, *, response: str, gold: bool, strict: bool, json: bo
 
     tally = CheckTally()
     shown: list[str] = []
+    left_out: Counter[str] = Counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as judged, ProgressPrinter(quiet=quiet) as printer:
-        for one in check_items(_lines(file), response=response, gold=gold):
+        for one in check_items(_lines(file), response=response, gold=gold, name=file, left_out=left_out):
             tally.add(one)
             told = _what_is_bad(one)
             if told is not None and len(shown) < MAX_SHOWN:
@@ -85,18 +87,24 @@ def _check_items(file: str, *, response: str, gold: bool, strict: bool, json: bo
                 judged.write((", " if tally.num > 1 else "") + dumps(one.to_json(), ensure_ascii=False) + "\n")
             if tally.num % 200 == 0:
                 printer("items", tally.num, 0, f"{tally.num_invalid:,} not valid")
+        others = ", ".join(f"{num:,} of the task {task}" for task, num in left_out.items())
         if not tally.num:
-            raise InputError(f"{file} holds no items", expected="JSONL, one item a line")
+            wanted = "JSONL, one item of the task entailment or of a written one a line"
+            raise InputError(f"{file} holds no items that can be judged", expected=wanted, got=others or "nothing")
         summary = tally.summary()
         if json:
             judged.seek(0)
-            head = dumps({"schema": "custodiet.logic-check/1", "summary": summary}, ensure_ascii=False)
+            head = dumps(
+                {"schema": "custodiet.logic-check/1", "summary": summary, "left_out": left_out}, ensure_ascii=False
+            )
             sys.stdout.write(head[:-1] + ', "items": [')
             shutil.copyfileobj(judged, sys.stdout)
             sys.stdout.write("]}\n")
             sys.stdout.flush()
     if not json:
         _print_summary(summary)
+        if others:
+            print(f"{'left out':<28} {others}")
         print("\n".join(shown), end="\n" if shown else "")
     if strict and tally.num_invalid:
         raise GateError(f"{tally.num_invalid} of {tally.num} answers are not valid")

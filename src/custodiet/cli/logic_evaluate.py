@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -47,15 +47,15 @@ def evaluate(
     chat: Annotated[bool, Parameter(negative=())] = False,
     max_tokens: int | None = None,
     model_name: str | None = None,
-    api_key_env: str = "OPENAI_API_KEY",
-    api: Literal["chat", "completions"] = "chat",
-    concurrency: int = 4,
-    timeout: float = 120.0,
+    api_key_env: str | None = None,
+    api: Literal["chat", "completions"] | None = None,
+    concurrency: int | None = None,
+    timeout: float | None = None,
     revision: str | None = None,
     trust_remote_code: Annotated[bool, Parameter(negative=())] = False,
-    device: str = "auto",
-    dtype: str = "auto",
-    batch_tokens: int = 16384,
+    device: str | None = None,
+    dtype: str | None = None,
+    batch_tokens: int | None = None,
     fail_if: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     resume: Annotated[bool, Parameter(negative=())] = False,
     out: OutOption = None,
@@ -78,15 +78,15 @@ def evaluate(
         chat: put each prompt into the model's chat template.
         max_tokens: most tokens of an answer (default 32, for proofs 1024).
         model_name: name of the model at the endpoint.
-        api_key_env: environment variable that holds the endpoint's key.
-        api: where text is asked of an endpoint: /chat/completions or /completions.
-        concurrency: requests to an endpoint at once.
-        timeout: seconds to wait for one answer of an endpoint.
+        api_key_env: environment variable that holds the endpoint's key (default OPENAI_API_KEY).
+        api: where text is asked of an endpoint: /chat/completions (default) or /completions.
+        concurrency: requests to an endpoint at once (default 4).
+        timeout: seconds to wait for one answer of an endpoint (default 120).
         revision: branch, tag or commit of a hub model.
         trust_remote_code: run the code that comes with a hub model.
-        device: auto, cpu, cuda, cuda:N.
-        dtype: auto, float32, bfloat16, float16.
-        batch_tokens: tokens per forward pass.
+        device: auto (default), cpu, cuda, cuda:N.
+        dtype: auto (default), float32, bfloat16, float16.
+        batch_tokens: tokens per forward pass where choices are scored (default 16384).
         fail_if: gate such as "accuracy < 0.9" or "by.depth[value=5].accuracy < 0.5"; may be given several times.
         resume: continue the run in --out; items that were answered are not asked again.
         out: run folder.
@@ -110,37 +110,64 @@ def evaluate(
                                ("--concurrency", concurrency, 1), ("--batch-tokens", batch_tokens, 1)):  # fmt: skip
         if value is not None and value < least:
             raise UsageError(f"{name} is too small", expected=f"at least {least}", got=value)
-    if timeout <= 0:
+    if timeout is not None and timeout <= 0:
         raise UsageError("--timeout is no time", expected="seconds, more than 0", got=timeout)
     if mode == "choices" and max_tokens is not None:
-        raise UsageError("--max-tokens goes with --mode answer or proof")
+        raise UsageError("--max-tokens goes with --mode answer or proof", got="--mode choices", hint="Leave it out.")
+    if mode != "choices" and batch_tokens is not None:
+        raise UsageError("--batch-tokens goes with --mode choices", got=f"--mode {mode}", hint="Leave it out.")
+    if mode == "choices" and api is not None:
+        raise UsageError("--api goes with --mode answer or proof", got="--mode choices",
+                         hint="Choices are always asked of /completions.")  # fmt: skip
     gates = [parse_gate(text) for text in fail_if]
     is_url = model.startswith(("http://", "https://"))
     _refuse_other_options(
-        is_url, model_name=model_name, revision=revision, trust_remote_code=trust_remote_code, chat=chat
-    )
+        is_url,
+        {"--model-name": model_name, "--api-key-env": api_key_env, "--api": api, "--concurrency": concurrency,
+         "--timeout": timeout},
+        {"--revision": revision, "--trust-remote-code": trust_remote_code or None, "--chat": chat or None, "--device": device,
+         "--dtype": dtype, "--batch-tokens": batch_tokens},
+    )  # fmt: skip
     longest = None if mode == "choices" else max_tokens or _MAX_TOKENS[mode]
     between = (_CUE if mode == "choices" and not chat else "") if cue is None else cue
     items, left_out, num_lines = read_items(file, mode=mode, limit=limit, seed=seed)
     variants, impossible = with_variants(items, metamorphic, seed=seed) if metamorphic else ([], {})
     folder = RunFolder.create(out, "logic-evaluate", resume=resume)
-    started = time.monotonic()
+    started, begun = time.monotonic(), False
     with ProgressPrinter(quiet=quiet) as printer:
         try:
             if is_url:
                 asked = _open_endpoint(
-                    model, model_name, api_key_env, api, mode, between, longest, concurrency, timeout
+                    model,
+                    model_name,
+                    api_key_env or "OPENAI_API_KEY",
+                    api or "chat",
+                    mode,
+                    between,
+                    longest,
+                    concurrency or 4,
+                    timeout or 120.0,
                 )
             else:
                 asked = _open_model(
-                    model, mode, between, longest, chat, revision, trust_remote_code, device, dtype, batch_tokens
+                    model,
+                    mode,
+                    between,
+                    longest,
+                    chat,
+                    revision,
+                    trust_remote_code,
+                    device or "auto",
+                    dtype or "auto",
+                    batch_tokens or 16384,
                 )
             digest = sha256_file(file)
             folder.begin({
                 "job": "logic-evaluate", "items_sha256": digest, "model": asked.model.name, "model_sha256": asked.model.sha256,
-                "mode": mode, "cue": between, "chat": chat, "api": api if is_url else None, "max_tokens": longest,
+                "mode": mode, "cue": between, "chat": chat, "api": (api or "chat") if is_url else None, "max_tokens": longest,
                 "limit": limit, "metamorphic": metamorphic, "seed": seed, "dtype": asked.model.environment.dtype,
             })  # fmt: skip
+            begun = True
             rows = answer_items(
                 [*items, *variants], asked.ask, _answers(folder), batch_size=asked.batch_size,
                 num_threads=asked.num_threads, on_progress=printer,
@@ -165,6 +192,9 @@ def evaluate(
             folder.finish("done", title=record.title, headline=headline)
             render_run(folder)
         except BaseException as error:
+            if not begun:
+                folder.abandon()
+                raise
             folder.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             if isinstance(error, CustodietError) and not isinstance(error, UsageError):
                 printer.say(f"what was answered is kept in {folder.path}; go on with --resume --out {folder.path}")
@@ -177,14 +207,13 @@ def evaluate(
     _leave_by_gates(record)
 
 
-def _refuse_other_options(is_url: bool, **options: Any) -> None:
-    of_endpoint = ("model_name",)
-    for name, value in options.items():
-        if value and (name in of_endpoint) != is_url:
-            wanted = "a local model" if is_url else "an endpoint"
-            raise UsageError(f"--{name.replace('_', '-')} is an option for {wanted}")
-    if is_url and not options["model_name"]:
-        raise UsageError("--model-name is missing", hint="Name the model as the endpoint knows it.")
+def _refuse_other_options(is_url: bool, of_endpoint: Mapping[str, Any], of_local: Mapping[str, Any]) -> None:
+    wanted, got = ("a local model", "an endpoint") if is_url else ("an endpoint", "a local model")
+    for name, value in (of_local if is_url else of_endpoint).items():
+        if value is not None:
+            raise UsageError(f"{name} is an option for {wanted}", got=got, hint=f"Leave out {name}.")
+    if is_url and not of_endpoint["--model-name"]:
+        raise UsageError("--model-name is missing", expected="a name", hint="Name the model as the endpoint knows it.")
 
 
 def _open_endpoint(

@@ -19,6 +19,8 @@ __all__ = ["LABELS", "CheckTally", "CheckedAnswer", "CheckedItem", "check_items"
 
 LABELS = ("entailed", "contradicted", "unknown")
 """The labels in the order in which an item lists the words for them."""
+_OTHER_PREMISES = ("missing-premise", "consistency")
+"""tasks whose items state other premises than their proofs use"""
 _SHARES = ("label_right", "step_by_step", "right_answer_wrong_chain", "valid_chain_wrong_answer")
 _TOTALS = ("num_steps", "num_unreadable", "num_skipped", "num_leaps", "num_misnamed", "num_premises", "num_invented")
 
@@ -50,14 +52,18 @@ class CheckedAnswer:
 
 
 def check_items(
-    lines: Iterable[str], *, response: str = "response", gold: bool = False
-) -> Iterator[CheckedItem | CheckedAnswer]:
+    lines: Iterable[str], *, response: str = "response", gold: bool = False, name: str = "",
+    left_out: Counter[str] | None = None,
+) -> Iterator[CheckedItem | CheckedAnswer]:  # fmt: skip
     """Judge the answers of a JSONL file, one item a line; empty lines are skipped.
 
     Args:
         lines: objects with `premises`, `goal`, `label`, `logic`, for English `vocabulary`, and the answer.
         response: the key of the answer.
         gold: judge each item's own proof or counter-models instead.
+        name: of the file, for errors.
+        left_out: filled with the tasks of items that are not judged -> how many there are. Answers are judged of the task
+            entailment and of those that are written out; stored proofs of all tasks that ask about the premises as they stand.
 
     Yields:
         A judgement for each item, in their order.
@@ -65,16 +71,26 @@ def check_items(
     Raises:
         InputError: a line is no such item; names the line, counted from 1.
     """
+    of = f"{name}, " if name else ""
     for place, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             item = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(f"line {place} is not JSON", got=str(error)) from error
+            hint = "Write items with `custodiet logic generate --format jsonl`."
+            raise InputError(
+                f"{of}line {place} is not JSON", expected="an object a line", got=str(error), hint=hint
+            ) from error
         try:
             if not isinstance(item, dict):
                 raise InputError("not an item", expected="an object", got=type(item).__name__)
+            task = item.get("task", "entailment")
+            written = task in WRITTEN_TASKS
+            if not written and task != "entailment" and (not gold or task in _OTHER_PREMISES or not _has_proof(item)):
+                if left_out is not None:
+                    left_out[str(task)] += 1
+                continue
             text = gold_answer(item) if gold else item.get(response)
             if not isinstance(text, str):
                 raise InputError(
@@ -83,13 +99,13 @@ def check_items(
                     got=type(text).__name__,
                     hint="Name the key with --response, or judge the stored proofs with --gold.",
                 )
-            name = str(item.get("id", place))
-            if item.get("task") in WRITTEN_TASKS:
-                yield CheckedAnswer(name, item["task"], judge_written(item, text))
+            key = str(item.get("id", place))
+            if written:
+                yield CheckedAnswer(key, item["task"], judge_written(item, text))
             else:
-                yield CheckedItem(name, str(item.get("label")), judge_item(item, text))
+                yield CheckedItem(key, str(item.get("label")), judge_item(item, text))
         except InputError as error:
-            raise InputError(f"line {place}: {error}") from error
+            raise InputError(f"{of}line {place}: {error}") from error
 
 
 def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
@@ -128,13 +144,23 @@ def judge_item(item: Mapping[str, Any], text: str) -> Judgement:
 
 
 def _reader(item: Mapping[str, Any]) -> Callable[[str], Formula] | None:
-    if not item.get("vocabulary"):
+    if not _is_controlled(item):
         return None
     from custodiet.logic.english.reading import read
     from custodiet.logic.english.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.from_json(item["vocabulary"])
     return lambda sentence: read(sentence, vocabulary)
+
+
+def _has_proof(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("proof") or item.get("counter_models"))
+
+
+def _is_controlled(item: Mapping[str, Any]) -> bool:
+    """Whether an item is in controlled English; steps about knights and knaves are in formulas."""
+    vocabulary = item.get("vocabulary")
+    return bool(vocabulary) and not (isinstance(vocabulary, Mapping) and vocabulary.get("kind") == "knights-knaves")
 
 
 def gold_answer(item: Mapping[str, Any]) -> str:
@@ -147,7 +173,7 @@ def gold_answer(item: Mapping[str, Any]) -> str:
         return str(item.get("answer"))
     lines = []
     for one in item.get("proof") or ():
-        lines.append(format_step(step_from_json(one), one.get("text") if item.get("vocabulary") else None))
+        lines.append(format_step(step_from_json(one), one.get("text") if _is_controlled(item) else None))
     if not lines:
         lines = [json.dumps(one) for one in item.get("counter_models") or ()]
     if not lines:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,11 @@ Ask = Callable[[Sequence["Item"]], list[Row]]
 _EXACT = ("premise-selection", "bad-step")
 """tasks without choices whose right answer is one text; others have many, which are judged if they are `WRITTEN_TASKS`"""
 _MARKS = " \t*_`\"'“”.!#>-"
+_NEEDED = {
+    "choices": "items with choices",
+    "answer": "items whose answer is one of their choices or one text",
+    "proof": "items of the task entailment, with premises and goal",
+}
 _PREMISE_RULES = ("premise", "assumption")
 _CUES = ("answer", "choice", "option", "label", "verdict", "conclusion")
 
@@ -126,7 +131,8 @@ def read_items(
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path} cannot be read", expected="a JSONL file in UTF-8", got=why) from None
     items: list[Item] = []
     left_out: dict[str, int] = {}
     keys: set[str] = set()
@@ -138,7 +144,12 @@ def read_items(
         try:
             item = _item(json.loads(line), num_lines - 1, number)
         except ValueError as error:
-            raise InputError(f"line {number} of {path} is not JSON ({error})") from None
+            hint = "Write items with `custodiet logic generate --format jsonl`."
+            raise InputError(
+                f"line {number} of {path} is not JSON", expected="an object a line", got=str(error), hint=hint
+            ) from None
+        except InputError as error:
+            raise InputError(f"{path}, {error}") from None
         if item.key in keys:
             raise InputError(f"line {number} of {path}: two items have one id", got=item.key)
         keys.add(item.key)
@@ -149,7 +160,9 @@ def read_items(
             left_out[reason] = left_out.get(reason, 0) + 1
     if not items:
         told = "; ".join(f"{num} {reason}" for reason, num in left_out.items())
-        raise InputError(f"{path} holds no item for --mode {mode}", got=told or "no items at all")
+        raise InputError(
+            f"{path} holds no item for --mode {mode}", expected=_NEEDED[mode], got=told or "no items at all"
+        )
     return _limited(items, limit, seed), left_out, num_lines
 
 
@@ -166,8 +179,9 @@ def _item(raw: Any, place: int, number: int) -> Item:
     label = raw.get("label") if entailment else raw.get("answer")
     if not isinstance(label, str) or (labels and label not in labels):
         raise InputError(
-            f"line {number}: no right answer among the choices", expected=", ".join(labels) or "a text", got=repr(label)
-        )
+            f"line {number}: no right answer under {'label' if entailment else 'answer'!r}",
+            expected=", ".join(labels) or "a text", got=repr(label),
+        )  # fmt: skip
     return Item(str(raw.get("id", place)), place, raw, tuple(choices), labels, label)
 
 
@@ -480,14 +494,10 @@ def read_rows(path: Path) -> list[Row]:
         with path.open("rb+") as stream:
             stream.truncate(len(whole))
     rows = []
-    for number, line in enumerate(_lines(whole), start=1):
+    for number, line in enumerate(whole.decode("utf-8").split("\n")[:-1], start=1):
         try:
             row = json.loads(line)
             rows.append({**row, "key": row["key"]})
         except (ValueError, KeyError, TypeError):
             raise InputError(f"line {number} of {path} is damaged", hint="Name another --out.") from None
     return rows
-
-
-def _lines(data: bytes) -> Iterable[str]:
-    return data.decode("utf-8").split("\n")[:-1] if data else []

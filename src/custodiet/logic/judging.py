@@ -9,7 +9,7 @@ does if a later line `Answer: ...` says something else. What is a step is read s
 not called wrong but counted apart.
 
 Answers may be hostile or endless: lines of more than 10,000 characters, proofs of more than 1,000 lines and lines that cite
-more than 200 others are unreadable, and all searches of an answer share a budget.
+more than 200 others are unreadable, so are structures of too many individuals, and all searches of an answer share a budget.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from itertools import islice
 from typing import Any
 
 from custodiet.errors import FormulaError
-from custodiet.logic.formulas import Atom, Formula, Not, constants_of
+from custodiet.logic.formulas import Atom, Exists, ForAll, Formula, Not, constants_of, operands
 from custodiet.logic.kernel import Problem, check_proof
 from custodiet.logic.kernel_search import Language, perfect_model
 from custodiet.logic.notation import parse_formula
@@ -37,6 +37,7 @@ _OBJECT = re.compile(r'\{ ?"')
 _MAX_STEPS = 1_000
 _MAX_CITES = 200
 _MAX_OBJECTS = 16
+_MAX_CASES = 100_000
 _SKIP_BUDGET = 500_000
 _SYNONYMS = {"given": "premise", "assume": "assumption", "suppose": "assumption", "hypothesis": "assumption"}
 _OF_THE_WHOLE = ("not the goal", "open assumption")
@@ -320,9 +321,21 @@ def read_answer(
         _listed_model(one, premises, goal, logic, read_formula) if isinstance(one, str) else one for one in models[-2:]
     ]
     word = last_word(text, words)
-    return Answer(
-        None if word is None else words[word], tuple([one for one, _ in proofs[-1]]) if proofs else (), tuple(shown)
-    )
+    few = [one if one is None or _is_small(one, [*premises, goal]) else None for one in shown]
+    lines = tuple([one for one, _ in proofs[-1]]) if proofs else ()
+    return Answer(None if word is None else words[word], lines, tuple(few))
+
+
+def _is_small(model: Model, formulas: Sequence[Formula]) -> bool:
+    """Whether looking at all individuals for all quantifiers is little work."""
+    size = max((len(one) for one in model.domains.values()), default=1)
+    return size ** max(map(_num_quantifiers, formulas)) <= _MAX_CASES
+
+
+def _num_quantifiers(formula: Formula) -> int:
+    """The most that stand one below the other."""
+    below = max(map(_num_quantifiers, operands(formula)), default=0)
+    return below + isinstance(formula, (ForAll, Exists))
 
 
 def _read_line(

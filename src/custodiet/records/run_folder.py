@@ -9,6 +9,7 @@ report.html, report.md
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -42,6 +43,7 @@ class RunFolder:
         self.rows_parquet = self.path / "rows.parquet"
         self.report_html = self.path / "report.html"
         self.report_md = self.path / "report.md"
+        self._before: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, out: Path | None, kind: str, *, resume: bool = False) -> RunFolder:
@@ -71,7 +73,9 @@ class RunFolder:
         except OSError as error:
             hint = "Name another --out."
             raise OutputError(f"--out {out} cannot be written ({error.strerror})", hint=hint) from None
-        if not folder.run_json.exists():
+        if folder.run_json.exists():
+            folder._before = folder.state()
+        else:
             folder._write({"kind": kind, "created_utc": utc_now(), "custodiet": __version__})
         folder._update(status="running", pid=os.getpid())
         return folder
@@ -117,6 +121,20 @@ class RunFolder:
         if not isinstance(state, dict):
             raise RecordError(f"{self.run_json} is not a JSON object")
         return state
+
+    def abandon(self, *also: Path) -> None:
+        """Leave the folder as `create` found it, for mistakes that show before there is a result.
+
+        Args:
+            also: files of this run to remove beside its own.
+        """
+        if self._before is not None:
+            self._write(self._before)
+            return
+        for path in (self.run_json, self.config_json, *also):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else is in it
+            self.path.rmdir()
 
     def begin(self, config: dict[str, Any]) -> None:
         """Write down what the run is asked to do, or check that a resumed run is asked the same.

@@ -79,10 +79,6 @@ def shortcut_sentences(record: LogicShortcutsRecord) -> list[str]:
     ]
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
     """A shortcut audit as one HTML file."""
     stamp = (
@@ -91,7 +87,7 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
     )
     rows = [
         [
-            _plain(one.name),
+            one.name,
             render_measurement(one.accuracy, percent=True),
             render_measurement(one.excess_points, digits=1),
         ]
@@ -99,15 +95,13 @@ def render_logic_shortcuts_html(record: LogicShortcutsRecord) -> str:
     ]
     head = ["attacker", "accuracy", "points over majority"]
     recalls = [
-        [_plain(one.name), *(render_measurement(recall.recall, percent=True) for recall in one.recalls)]
+        [one.name, *(render_measurement(recall.recall, percent=True) for recall in one.recalls)]
         for one in record.attackers
     ]
     told = "".join(
-        f"<dt>{escape(_plain(one.name))}</dt><dd>{escape(one.description)}; {escape(one.model)}, {one.num_features:,} features</dd>"
+        f"<dt>{escape(one.name)}</dt><dd>{escape(one.description)}; {escape(one.model)}, {one.num_features:,} features</dd>"
         for one in record.attackers
-    ) + "".join(
-        f"<dt>{escape(_plain(name))}</dt><dd>not run: {escape(why)}</dd>" for name, why in record.not_run.items()
-    )
+    ) + "".join(f"<dt>{escape(name)}</dt><dd>not run: {escape(why)}</dd>" for name, why in record.not_run.items())
     gates = [[one.expression, one.outcome, one.reason] for one in record.gates]
     sentences = "".join(f"<p>{escape(one)}</p>" for one in shortcut_sentences(record))
     return render_page(

@@ -319,3 +319,15 @@ def test_a_rule_with_a_body_that_fits_in_too_many_ways_is_not_tried_for_ever():
         f"{text}\n99. R(a) [rule application: {cites}]\nentailed", premises=lines, goal="R(a)", logic="monadic"
     )
     assert found.chain == "wrong" and found.first_bad.number == 99
+
+
+def test_structures_of_too_many_individuals_are_unreadable():
+    options = {"premises": ["forall x: forall y: forall z: R(x, y) & R(y, z) -> R(x, z)"], "goal": "R(a, b)",
+               "label": "unknown", "logic": "relational"}  # fmt: skip
+    many = json.dumps(
+        {"domains": {"": [f"e{at}" for at in range(1, 1200)]}, "constants": {"a": "e1", "b": "e2"}, "true": []}
+    )
+    few = json.dumps({"domains": {"": ["e1", "e2"]}, "constants": {"a": "e1", "b": "e2"}, "true": ["R(e1, e2)"]})
+    assert judge(f"{many}\n{few}\nAnswer: unknown", **options).chain == "unreadable"
+    assert judge(f"{many.replace('e1199', 'e0')}\nAnswer: unknown", **options).chain == "unreadable"
+    assert judge("Model 1: R(a, b)\nModel 2: R(b, a)\nAnswer: unknown", **options).chain == "valid"

@@ -12,6 +12,8 @@ from custodiet.logic.foreign.logicinference_english import AmbiguousEnglishError
 from custodiet.logic.foreign.own import OWN
 from custodiet.logic.foreign.prontoqa import PRONTOQA
 from custodiet.logic.foreign.reasoning_gym import REASONING_GYM
+from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.rows import problem_rows
 from custodiet.logic.label_audit import (
     FORMATS,
     audit_labels,
@@ -320,3 +322,20 @@ def test_without_reasoning_gym_it_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "reasoning_gym", None)
     with pytest.raises(MissingExtraError, match="pip install reasoning-gym"):
         audit_reasoning_gym(10)
+
+
+def test_sentences_that_say_something_else_than_their_formulas_are_counted(tmp_path):
+    config = GenerateConfig(num=6, seed=1, logics=("monadic",), language="english", depth=(1, 2))
+    rows = [json.loads(one.text) for one in problem_rows(config, 0)]
+    rows[0]["premises"][0]["text"] = rows[0]["premises"][1]["text"]
+    rows[1]["goal"]["text"] = "What is said here is no sentence."
+    rows[2]["vocabulary"] = {"kind": "neutral"}
+    path = tmp_path / "items.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    record = audit_labels_of_file(path)
+    assert record.num_claims == 3 and record.label_errors.value == 0.0
+    assert record.unreadable == {
+        "a sentence that says something else than its formula": 1,
+        "a sentence that cannot be read": 1,
+        "a vocabulary that cannot be read": 1,
+    }

@@ -11,6 +11,7 @@ from custodiet.logic.shortcuts.attackers import ATTACKERS, FeatureTable
 from custodiet.logic.shortcuts.audit import ShortcutConfig, audit_shortcuts
 from custodiet.logic.shortcuts.columns import Problem
 from custodiet.logic.shortcuts.features import look_at
+from custodiet.logic.shortcuts.folds import group_problems
 from tests.unit.logic.problems import make_problems
 
 
@@ -141,3 +142,15 @@ def test_every_attacker_sees_the_same_number_of_features_of_every_problem():
             features = table.take(attacker)
             assert features.shape[0] == len(problems)
             assert np.isfinite(features.data if hasattr(features, "indptr") else features).all()
+
+
+def test_problems_without_a_skeleton_are_not_all_one_group():
+    problems = make_problems(30, 1)
+    some = [replace(one, skeleton=None if at % 2 else f"s{at // 4}") for at, one in enumerate(problems)]
+    groups, split_by = group_problems(some)
+    by_form, _ = group_problems([replace(one, skeleton=None) for one in problems])
+    assert split_by == "skeleton"
+    lacking = [at for at, one in enumerate(some) if one.skeleton is None]
+    assert len({int(groups[at]) for at in lacking}) == len({int(by_form[at]) for at in lacking}) > 1
+    assert not {int(groups[at]) for at in lacking} & {int(groups[at]) for at in range(30) if at not in lacking}
+    assert groups[0] == groups[2] != groups[4]

@@ -1,6 +1,7 @@
 """custodiet's own items, and anything with formulas in its notation: `premises`, `goal`, `label`.
 
-What an item has as `implicit_premises` counts as stated.
+What an item has as `implicit_premises` counts as stated. Where an item is in English and has a `vocabulary`, its sentences
+are read back; a sentence that says something else than the formula beside it is no claim that could be proved.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from custodiet.errors import FormulaError, InputError
+from custodiet.logic.english.canonical import canonical_form
+from custodiet.logic.english.reading import read
+from custodiet.logic.english.vocabulary import Vocabulary
 from custodiet.logic.foreign.claims import SAYINGS, Claim, Format, Unreadable
 from custodiet.logic.formulas import Atom, Equal, Exists, ForAll, Formula, subformulas
 from custodiet.logic.notation import parse_formula
@@ -51,12 +55,33 @@ def _read(place: str, row: Row) -> Iterator[Claim | Unreadable]:
     except FormulaError:
         yield Unreadable(place, "a formula that cannot be read")
         return
+    said = _what_is_said_otherwise([*given, row["goal"]], (*premises, goal), row.get("vocabulary"))
+    if said is not None:
+        yield Unreadable(place, said)
+        return
     logic = row.get("logic")
     if logic not in _LOGICS:
         logic = guess_logic((*premises, goal))
     kind = f"{task}, {logic}"
     text = str(row.get("prompt", ""))
     yield Claim(place=place, kind=kind, says=row["label"], premises=premises, goal=goal, logic=logic, text=text)
+
+
+def _what_is_said_otherwise(told: list[Any], formulas: tuple[Formula, ...], vocabulary: Any) -> str | None:
+    """Why the sentences of an item are not what its formulas say; None if they are, or if there are none."""
+    if not vocabulary or not all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in told):
+        return None
+    try:
+        words = Vocabulary.from_json(vocabulary)
+    except InputError:
+        return "a vocabulary that cannot be read"
+    for one, formula in zip(told, formulas, strict=True):
+        try:
+            if read(one["text"], words) != canonical_form(formula):
+                return "a sentence that says something else than its formula"
+        except FormulaError:
+            return "a sentence that cannot be read"
+    return None
 
 
 def guess_logic(formulas: tuple[Formula, ...]) -> str:

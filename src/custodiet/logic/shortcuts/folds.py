@@ -25,14 +25,15 @@ def group_problems(problems: Sequence[Problem]) -> tuple[NDArray[np.int64], str]
         problems: all with the same columns.
 
     Returns:
-        Group of each problem, 0 to G - 1, and what makes a group: the skeleton where it is known; else the form of the
+        Group of each problem, 0 to G - 1, and what makes a group: the skeleton where it is known of any; else the form of the
         premises (symbols numbered by first occurrence, sentences in any order), so that a problem with other names falls
         into the same group; else, where one form has more than a twentieth of all problems, the very words of the
         premises. Without premises the prompt stands for them.
     """
     what = "premises" if problems[0].premises is not None else "prompt"
-    if problems[0].skeleton is not None:
-        return _numbered(str(one.skeleton) for one in problems), "skeleton"
+    if any(one.skeleton is not None for one in problems):
+        keys = (f"form {_form(_sentences(one))}" if one.skeleton is None else f"= {one.skeleton}" for one in problems)
+        return _numbered(keys), "skeleton"
     groups = _numbered(_form(_sentences(one)) for one in problems)
     if np.bincount(groups).max() <= max(1, len(problems) * LARGEST_SHARE):
         return groups, f"form of the {what}"
