@@ -99,7 +99,7 @@ def test_answers_to_items(tmp_path, capsys):
     assert [one["chain"] for one in found["items"]] == ["valid", "none", "wrong"]
     assert found["items"][0]["steps_over_reference"] == 0
     code, out, err = run([path, "--strict"], capsys)
-    assert code == 3 and err == "custodiet: 2 of 3 chains are not valid\n"
+    assert code == 3 and err == "custodiet: 2 of 3 answers are not valid\n"
     assert "0-1: step 1: invented premise: q -> p is not one of the premises" in out
 
 

@@ -30,7 +30,7 @@ def run_page(name: str, folder: Path) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "num_blocks"), [("autodiff", 7), ("logic", 5)])
+@pytest.mark.parametrize(("name", "num_blocks"), [("autodiff", 7), ("logic", 9)])
 def test_blocks_print_what_the_page_shows(name: str, num_blocks: int, tmp_path: Path) -> None:
     page = run_page(name, tmp_path)
     assert len(page) >= num_blocks

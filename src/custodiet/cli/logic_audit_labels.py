@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -26,6 +26,7 @@ def audit_labels(
     *,
     format: str | None = None,
     limit: int | None = None,
+    certify: Literal["z3"] | None = None,
     fail_if: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     out: OutOption = None,
     json: JsonFlag = False,
@@ -41,6 +42,8 @@ def audit_labels(
         format: custodiet (premises, goal and label as formulas), logicinference, prontoqa or reasoning-gym; found by
             looking at the rows if not given.
         limit: stop after so many rows.
+        certify: z3: read items of custodiet from the sentences of their prompts instead of their formulas, all tasks whose
+            answers are no proofs, and ask z3 as well (clingo alone is the second opinion on datalog).
         fail_if: gate such as "label_errors > 0.001" or "inconsistent_premises > 0"; may be given several times.
         out: run folder.
         json: print one JSON object.
@@ -62,11 +65,12 @@ def audit_labels(
     if limit is not None and limit < 1:
         raise UsageError("--limit is too small", expected="at least 1", got=limit)
     rows = open_rows(file)  # a mistake in the command leaves no run behind
-    if format is None:
-        detect_format(rows)
+    found = FORMATS[format] if format is not None else detect_format(rows)
+    if certify is not None and found is not FORMATS["custodiet"]:
+        raise UsageError("--certify is for items of custodiet", expected="--format custodiet", got=found.name)
     folder = RunFolder.create(out, "logic-labels")
     try:
-        folder.begin({"file": str(file), "format": format, "limit": limit})
+        folder.begin({"file": str(file), "format": format, "limit": limit, "certify": certify})
         with (
             ProgressPrinter(quiet=quiet) as printer,
             (folder.path / "errors.jsonl").open("w", encoding="utf-8") as errors,
@@ -76,7 +80,13 @@ def audit_labels(
                 errors.write(error.model_dump_json() + "\n")
 
             record = audit_labels_of_file(
-                file, format_name=format, limit=limit, command=command_line(), on_progress=printer, on_error=keep
+                file,
+                format_name=format,
+                limit=limit,
+                certify=certify,
+                command=command_line(),
+                on_progress=printer,
+                on_error=keep,
             )
             record.save(folder.record_json)  # kept even where a gate's path leads nowhere
             record = judge_gates(record, gates)

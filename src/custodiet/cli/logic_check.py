@@ -17,6 +17,7 @@ from custodiet.cli.common import JsonFlag, QuietFlag, print_json
 from custodiet.errors import GateError, InputError, UsageError
 
 if TYPE_CHECKING:
+    from custodiet.logic.checking import CheckedAnswer, CheckedItem
     from custodiet.logic.formulas import Formula
 
 __all__ = ["check"]
@@ -47,8 +48,9 @@ def check(
         goal: the formula that it is to prove or refute.
         logic: the logic of --premises and --goal (default relational); items name their own.
         response: key of the answer in each item.
-        gold: judge each item's own proof or counter-models instead of an answer.
-        strict: leave with exit code 3 if an answer's chain is not valid. A proof that is not valid always does.
+        gold: judge each item's own proof, counter-models or written answer instead of an answer.
+        strict: leave with exit code 3 if an answer's chain, formula, sentence or structure is not right. A proof that is not
+            valid always does.
         json: print one JSON object.
         quiet: no progress.
     """
@@ -78,16 +80,16 @@ def _check_items(file: str, *, response: str, gold: bool, strict: bool, json: bo
     with tempfile.TemporaryFile("w+", encoding="utf-8") as judged, ProgressPrinter(quiet=quiet) as printer:
         for one in check_items(_lines(file), response=response, gold=gold, name=file, left_out=left_out):
             tally.add(one)
-            bad = one.judgement.first_bad
-            if bad is not None and len(shown) < MAX_SHOWN:
-                shown.append(f"{one.id}: step {bad.number}: {bad.kind}: {bad.message}")
+            told = _what_is_bad(one)
+            if told is not None and len(shown) < MAX_SHOWN:
+                shown.append(f"{one.id}: {told}")
             if json:  # the summary comes first, so what is judged waits in a file
                 judged.write((", " if tally.num > 1 else "") + dumps(one.to_json(), ensure_ascii=False) + "\n")
             if tally.num % 200 == 0:
-                printer("items", tally.num, 0, f"{tally.num_invalid:,} chains not valid")
+                printer("items", tally.num, 0, f"{tally.num_invalid:,} not valid")
         others = ", ".join(f"{num:,} of the task {task}" for task, num in left_out.items())
         if not tally.num:
-            wanted = "JSONL, one item of the task entailment a line"
+            wanted = "JSONL, one item of the task entailment or of a written one a line"
             raise InputError(f"{file} holds no items that can be judged", expected=wanted, got=others or "nothing")
         summary = tally.summary()
         if json:
@@ -105,7 +107,19 @@ def _check_items(file: str, *, response: str, gold: bool, strict: bool, json: bo
             print(f"{'left out':<28} {others}")
         print("\n".join(shown), end="\n" if shown else "")
     if strict and tally.num_invalid:
-        raise GateError(f"{tally.num_invalid} of {tally.num} chains are not valid")
+        raise GateError(f"{tally.num_invalid} of {tally.num} answers are not valid")
+
+
+def _what_is_bad(checked: CheckedItem | CheckedAnswer) -> str | None:
+    """The first bad step of a chain, or what is wrong with an answer that is written out; None where nothing is."""
+    from custodiet.logic.checking import CheckedAnswer
+
+    if isinstance(checked, CheckedAnswer):
+        judged = checked.judgement
+        told = ": ".join([part for part in (judged.kind, judged.message) if part])
+        return None if judged.status == "right" else f"{judged.status}: {told}" if told else judged.status
+    bad = checked.judgement.first_bad
+    return None if bad is None else f"step {bad.number}: {bad.kind}: {bad.message}"
 
 
 def _check_one(text: str, premises: str, goal: str, logic: str, json: bool) -> None:

@@ -31,6 +31,7 @@ def generate(
     split: Literal["ood", "iid", "length", "depth"] = "ood",
     answer: Literal["end", "beginning"] = "end",
     format: Literal["jsonl", "parquet", "hf"] = "jsonl",
+    certify: Literal["z3"] | None = None,
     workers: int = 1,
     seed: SeedOption = 0,
     resume: Annotated[bool, Parameter(negative=())] = False,
@@ -59,6 +60,8 @@ def generate(
             has at most four premises; depth: training has chains of at most two steps.
         answer: where LogicInference tasks have their yes or no.
         format: jsonl, parquet, or a folder in the layout of Hugging Face data sets.
+        certify: z3: prove each item again with z3 (labels of datalog: clingo) from the sentences of its prompt; if one is not
+            what it says, nothing is written. `custodiet logic audit-labels --certify z3` does it with a finished file.
         workers: processes; the bytes do not depend on it.
         seed: seed of every choice; item i depends on the seed and i alone.
         resume: go on where an earlier run was stopped.
@@ -98,6 +101,7 @@ def generate(
             workers=workers,
             resume=resume,
             overwrite=overwrite,
+            certify=certify,
             progress=progress,
         )
     if json:
@@ -129,9 +133,9 @@ def tasks(*, json: JsonFlag = False) -> None:
     if json:
         print_json({task: list(logics) for task, logics in MATRIX.items()})
         return
-    print(f"{'task':<26}" + "".join(f"{logic:<15}" for logic in LOGICS))
+    print(f"{'task':<26}" + "".join(f"{logic:<15}" for logic in LOGICS).rstrip())
     for task, logics in MATRIX.items():
-        print(f"{task:<26}" + "".join(f"{'yes' if logic in logics else '-':<15}" for logic in LOGICS))
+        print(f"{task:<26}" + "".join(f"{'yes' if logic in logics else '-':<15}" for logic in LOGICS).rstrip())
 
 
 def dedup(

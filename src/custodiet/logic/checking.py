@@ -13,8 +13,9 @@ from custodiet.logic.formulas import Formula
 from custodiet.logic.judging import Judgement, judge_answer
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.proofs import format_step, step_from_json
+from custodiet.logic.written import STATUSES, WRITTEN_TASKS, WrittenJudgement, judge_written
 
-__all__ = ["LABELS", "CheckTally", "CheckedItem", "check_items", "gold_answer", "judge_item"]
+__all__ = ["LABELS", "CheckTally", "CheckedAnswer", "CheckedItem", "check_items", "gold_answer", "judge_item"]
 
 LABELS = ("entailed", "contradicted", "unknown")
 """The labels in the order in which an item lists the words for them."""
@@ -37,10 +38,23 @@ class CheckedItem:
         return {"id": self.id, "right_label": self.label, **self.judgement.to_json()}
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedAnswer:
+    """An item's name and task, and the judgement of an answer that is written out."""
+
+    id: str
+    task: str
+    judgement: WrittenJudgement
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain data."""
+        return {"id": self.id, "task": self.task, **self.judgement.to_json()}
+
+
 def check_items(
     lines: Iterable[str], *, response: str = "response", gold: bool = False, name: str = "",
     left_out: Counter[str] | None = None,
-) -> Iterator[CheckedItem]:  # fmt: skip
+) -> Iterator[CheckedItem | CheckedAnswer]:  # fmt: skip
     """Judge the answers of a JSONL file, one item a line; empty lines are skipped.
 
     Args:
@@ -49,7 +63,7 @@ def check_items(
         gold: judge each item's own proof or counter-models instead.
         name: of the file, for errors.
         left_out: filled with the tasks of items that are not judged -> how many there are. Answers are judged of the task
-            entailment only; stored proofs of all tasks that ask about the premises as they stand.
+            entailment and of those that are written out; stored proofs of all tasks that ask about the premises as they stand.
 
     Yields:
         A judgement for each item, in their order.
@@ -72,7 +86,8 @@ def check_items(
             if not isinstance(item, dict):
                 raise InputError("not an item", expected="an object", got=type(item).__name__)
             task = item.get("task", "entailment")
-            if task != "entailment" and (not gold or task in _OTHER_PREMISES or not _has_proof(item)):
+            written = task in WRITTEN_TASKS
+            if not written and task != "entailment" and (not gold or task in _OTHER_PREMISES or not _has_proof(item)):
                 if left_out is not None:
                     left_out[str(task)] += 1
                 continue
@@ -84,7 +99,11 @@ def check_items(
                     got=type(text).__name__,
                     hint="Name the key with --response, or judge the stored proofs with --gold.",
                 )
-            yield CheckedItem(str(item.get("id", place)), str(item.get("label")), judge_item(item, text))
+            key = str(item.get("id", place))
+            if written:
+                yield CheckedAnswer(key, item["task"], judge_written(item, text))
+            else:
+                yield CheckedItem(key, str(item.get("label")), judge_item(item, text))
         except InputError as error:
             raise InputError(f"{of}line {place}: {error}") from error
 
@@ -145,11 +164,13 @@ def _is_controlled(item: Mapping[str, Any]) -> bool:
 
 
 def gold_answer(item: Mapping[str, Any]) -> str:
-    """The answer that an item itself would give: its proof or its counter-models, and its label.
+    """The answer that an item itself would give: its proof or its counter-models, and its label; or what it wants written.
 
     Raises:
         FormulaError: its proof cannot be read.
     """
+    if item.get("task") in WRITTEN_TASKS:
+        return str(item.get("answer"))
     lines = []
     for one in item.get("proof") or ():
         lines.append(format_step(step_from_json(one), one.get("text") if _is_controlled(item) else None))
@@ -167,11 +188,16 @@ class CheckTally:
         self.num = self.num_invalid = 0
         self._counts: Counter[str] = Counter()
         self._first_bad: Counter[str] = Counter()
+        self._written: dict[str, Counter[str]] = {}
 
-    def add(self, checked: CheckedItem) -> None:
+    def add(self, checked: CheckedItem | CheckedAnswer) -> None:
         """Count one more."""
-        one = checked.judgement
         self.num += 1
+        if isinstance(checked, CheckedAnswer):
+            self.num_invalid += checked.judgement.status != "right"
+            self._written.setdefault(checked.task, Counter())[checked.judgement.status] += 1
+            return
+        one = checked.judgement
         self.num_invalid += one.chain != "valid"
         counts = self._counts
         counts["no label"] += one.label is None
@@ -187,8 +213,9 @@ class CheckTally:
             self._first_bad[one.first_bad.kind] += 1
 
     def summary(self) -> dict[str, Any]:
-        """Counts, and shares in [0, 1] with Clopper-Pearson intervals at 95 % (items taken as independent): of all items,
-        or, for rates of lines, the share of lines in all answers without an interval, since lines of an answer are not.
+        """Counts, and shares in [0, 1] with Clopper-Pearson intervals at 95 % (items taken as independent): of all items
+        of a task whose answers are written out, of all others, or, for rates of lines, the share of lines in all answers
+        without an interval, since lines of an answer are not.
 
         Raises:
             TooFewSamplesError: nothing was added.
@@ -197,13 +224,26 @@ class CheckTally:
 
         counts = self._counts
 
+        def share_of(count: int, num: int) -> dict[str, Any]:
+            found = estimate_proportion(count, num)
+            return {"value": found.value, "low": found.low, "high": found.high, "num": num}
+
+        written = {
+            f"{task}_{status}": share_of(found[status], found.total())
+            for task, found in sorted(self._written.items())
+            for status in STATUSES
+        }
+        num_chains = self.num - sum(found.total() for found in self._written.values())
+        if written and not num_chains:
+            return {"num_items": self.num, **written}
+
         def share(name: str) -> dict[str, Any]:
-            found = estimate_proportion(counts[name], self.num)
-            return {"value": found.value, "low": found.low, "high": found.high, "num": self.num}
+            return share_of(counts[name], num_chains)
 
         claimed, compared = counts["num_premises"], counts["compared"]
         return {
             "num_items": self.num,
+            **written,
             "label_accuracy": share("label_right"),
             "no_label": share("no label"),
             **{f"chain_{kind}": share(f"chain {kind}") for kind in ("valid", "wrong", "unreadable", "none")},

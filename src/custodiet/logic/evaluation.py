@@ -23,6 +23,7 @@ from custodiet.logic.checking import LABELS, judge_item
 from custodiet.logic.english.prompts import ASKED, CLOSED_WORLD, numbered
 from custodiet.logic.metamorphic import METAMORPHIC_KINDS, make_variant
 from custodiet.logic.said import MAX_LINE, said_word
+from custodiet.logic.written import WRITTEN_TASKS, judge_written
 
 __all__ = [
     "Item",
@@ -40,7 +41,7 @@ Mode = Literal["choices", "answer", "proof"]
 Row = dict[str, Any]
 Ask = Callable[[Sequence["Item"]], list[Row]]
 _EXACT = ("premise-selection", "bad-step")
-"""tasks without choices whose right answer is one text; other ones have many right answers"""
+"""tasks without choices whose right answer is one text; others have many, which are judged if they are `WRITTEN_TASKS`"""
 _MARKS = " \t*_`\"'“”.!#>-"
 _NEEDED = {
     "choices": "items with choices",
@@ -189,7 +190,7 @@ def _unfit(item: Item, mode: Mode) -> str | None:
     task = item.raw.get("task")
     if mode == "choices" and len(item.choices) < 2:
         return f"items of the task {task} have no choices"
-    if mode == "answer" and not item.choices and task not in _EXACT:
+    if mode == "answer" and not item.choices and task not in (*_EXACT, *WRITTEN_TASKS):
         return f"items of the task {task} have more than one right answer"
     if mode == "proof" and not (item.is_entailment and "premises" in item.raw and "goal" in item.raw):
         return f"items of the task {task} ask for no proof"
@@ -348,6 +349,11 @@ def _judged(item: Item, text: str) -> Row:
         said = judgement.label
     elif item.choices:
         said = _said(text, dict(zip(item.choices, item.labels, strict=True)))
+    elif item.raw.get("task") in WRITTEN_TASKS:
+        written = judge_written(item.raw, text)
+        more["written"] = written.to_json()
+        read = written.status in ("right", "wrong")
+        said = item.label if written.status == "right" else f"wrong: {written.kind}" if read else None
     else:
         said = _last_line(text)
         if said is not None and _plain(said) == _plain(item.label):

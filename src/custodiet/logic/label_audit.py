@@ -15,7 +15,7 @@ from custodiet.errors import CorpusError, FormulaError, MissingExtraError, Usage
 from custodiet.logic.engines.decide import certify
 from custodiet.logic.foreign.claims import SAYINGS, Claim, Format, Unreadable
 from custodiet.logic.foreign.logicinference import LOGICINFERENCE
-from custodiet.logic.foreign.own import OWN
+from custodiet.logic.foreign.own import OWN, OWN_PROMPTS
 from custodiet.logic.foreign.prontoqa import PRONTOQA
 from custodiet.logic.foreign.reasoning_gym import REASONING_GYM
 from custodiet.logic.notation import format_formula
@@ -54,6 +54,7 @@ def audit_labels_of_file(
     *,
     format_name: str | None = None,
     limit: int | None = None,
+    certify: str | None = None,
     command: str = "",
     on_progress: Callable[..., None] | None = None,
     on_error: Callable[[LabelError], None] | None = None,
@@ -64,6 +65,7 @@ def audit_labels_of_file(
         path: JSONL (.gz), JSON, Parquet or CSV.
         format_name: one of `FORMATS`; found by looking at the rows if not given.
         limit: stop after so many rows.
+        certify: `z3`: read own items from the sentences of their prompts, and ask z3 as well (not about Datalog).
         command: the command line, for the record.
         on_progress: called with (task, done, total, note).
         on_error: called with each label that is not simply right; the record holds the first ones only.
@@ -78,9 +80,16 @@ def audit_labels_of_file(
     """
     rows = open_rows(path)
     found = detect_format(rows) if format_name is None else _format(format_name)
+    if certify is not None:
+        if certify != "z3":
+            raise UsageError("--certify", expected="z3", got=certify)
+        if found is not OWN:
+            raise UsageError("--certify is for items of custodiet", expected=OWN.name, got=found.name)
+        found = OWN_PROMPTS
     return audit_labels(
         _items(rows, found, limit), name=str(path), format_name=found.name, detected=format_name is None,
-        sha256=sha256_file(path), rows=rows, command=command, on_progress=on_progress, on_error=on_error,
+        sha256=sha256_file(path), rows=rows, with_z3=certify is not None, command=command, on_progress=on_progress,
+        on_error=on_error,
     )  # fmt: skip
 
 
@@ -119,16 +128,18 @@ def detect_format(rows: RowFile) -> Format:
     return FORMATS[votes.most_common(1)[0][0]]
 
 
-def judge_claim(claim: Claim) -> tuple[Outcome, str, tuple[str, ...]]:
+def judge_claim(claim: Claim, *, with_z3: bool = False) -> tuple[Outcome, str, tuple[str, ...]]:
     """Whether a claim is right, the verdict of the engines, and their names.
 
-    Where some readers would assume more premises, the claim is judged under both readings.
+    Where some readers would assume more premises, the claim is judged under both readings. With z3 a third engine must agree
+    on it, in every logic but Datalog.
 
     Raises:
         FormulaError: the formulas do not belong to the claim's logic.
         MissingExtraError: a solver is not installed.
     """
-    decision = certify(claim.logic, claim.premises, claim.goal, models=False)
+    constants = dict(claim.constants)
+    decision = certify(claim.logic, claim.premises, claim.goal, models=False, with_z3=with_z3, constants=constants)
     verdicts = SAYINGS[claim.says]
     if decision.label == INCONSISTENT and claim.says != "inconsistent":
         return "inconsistent premises", decision.label, decision.engines
@@ -150,6 +161,7 @@ def audit_labels(
     detected: bool = False,
     sha256: str | None = None,
     rows: RowFile | None = None,
+    with_z3: bool = False,
     command: str = "",
     on_progress: Callable[..., None] | None = None,
     on_error: Callable[[LabelError], None] | None = None,
@@ -160,6 +172,7 @@ def audit_labels(
         items: what a format's `read` gives.
         name: what the record calls the data set.
         format_name, detected, sha256, rows: where the items come from, for the record.
+        with_z3: whether z3 must agree as well.
         command: the command line, for the record.
         on_progress: called with (task, done, total, note).
         on_error: called with each label that is not simply right.
@@ -184,7 +197,7 @@ def audit_labels(
             unreadable[item.why] += 1
             continue
         try:
-            outcome, verdict, used = judge_claim(item)
+            outcome, verdict, used = judge_claim(item, with_z3=with_z3)
         except FormulaError:
             unreadable[f"formulas that are not {item.logic}"] += 1
             continue

@@ -68,10 +68,110 @@ LOGICINFERENCE = [
         "right",
     ),
 ]
+_IN_ENGLISH = "Consider the following premises. {} Can we infer the following from them? {}{}"
+_NAMING = "If we can, name the inference rule being used: "
+_ONE_STEP = (
+    "What can be inferred from the following premises in a single inference step (ignoring inferences that add new predicates "
+    "or constants)? "
+)
+LOGICINFERENCE_ENGLISH = [
+    # inputs, targets, says, outcome, kind
+    (
+        _IN_ENGLISH.format("It is raining or it is late. It is not late.", "", "It is raining."),
+        "Yes.",
+        "entailed",
+        "right",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format(
+            "For all x, if x were a sailor, then x is writing a letter. There is at least one x for which x is a sailor.",
+            _NAMING,
+            "There is at least one x for which x will write a letter.",
+        ),
+        "We can infer this via the existential modus ponens rule. Therefore, the answer is yes.",
+        "entailed",
+        "right",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format("If Karen plays squash, then it is windy. Karen is playing squash.", "", "It is not windy."),
+        "That contradicts the premises. Therefore the answer is no.",
+        "contradicted",
+        "right",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format(
+            "Susan is not cooking. It is sunny.", "", "The fact that it is sunny does not imply that Susan is cooking."
+        ),
+        "We cannot infer that from the premises. Therefore the answer is no.",
+        "not entailed",
+        "wrong",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format("Neither it is cold nor David is running.", "", "If David goes running, then it is cold."),
+        "No, we cannot infer that from the premises.",
+        "not entailed",
+        "wrong",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format("Either Linda is rich or it is late are not true. Linda is rich.", "", "It is late."),
+        "That contradicts the premises. Therefore the answer is no.",
+        "contradicted",
+        "right",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format("Some poets are sailors.", "", "There is at least one y for which y is a poet."),
+        "Yes.",
+        "entailed",
+        "right",
+        "3b",
+    ),
+    (
+        _IN_ENGLISH.format("Some poets will take a plane. For all x, x is not taking a plane.", "", "It is snowing."),
+        "The premises are contradictory and we can infer anything from them. Therefore, the answer is yes.",
+        "inconsistent",
+        "right",
+        "3b",
+    ),
+    (
+        _ONE_STEP + "If it snows, then John is bored. It is snowing. John is bored if and only if John is sad.",
+        "John is bored. If John were bored, then John is sad. If John were sad, then John is bored.",
+        "entailed",
+        "right",
+        "2b",
+    ),
+    (
+        _ONE_STEP
+        + "Name the inference rule being used: If it snows, then John drives a car. John is not driving a car.",
+        "It is not snowing can be inferred via the modus tollens rule.",
+        "entailed",
+        "right",
+        "2b",
+    ),
+    (
+        _ONE_STEP + "It is overcast. If is not true that it is overcast if and only if Thomas is a nurse.",
+        "Thomas is a nurse.",
+        "entailed",
+        "wrong",
+        "2b",
+    ),
+    (
+        _ONE_STEP + "It will be cold. It is not cold.",
+        "Since the premises are contradictory, we can infer anything from them.",
+        "inconsistent",
+        "right",
+        "2b",
+    ),
+]
 LOGICINFERENCE_UNREADABLE = [
     (
-        "Consider the following premises. It is raining or it is late. It is not late. Can we infer the following from them? "
-        "It is raining.",
+        "Consider the following premises. It is raining or it is late and it is cold. Can we infer the following from them? "
+        "It is cold.",
         "Yes.",
         "English",
     ),
@@ -83,7 +183,7 @@ LOGICINFERENCE_UNREADABLE = [
     ),
     (
         "What can be inferred from the following premises in a single inference step (ignoring inferences that add new "
-        "predicates or constants)? Mary is sad. If Mary is sad, then it is late.",
+        "predicates or constants)? Mary is sad. If Mary were sad, then it is late and it is cold.",
         "It is late.",
         "English",
     ),

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from custodiet.errors import CorpusError, MissingExtraError, UsageError
+from custodiet.errors import CorpusError, FormulaError, MissingExtraError, UsageError
+from custodiet.logic.engines.decide import certify
 from custodiet.logic.foreign.claims import Claim, Unreadable
 from custodiet.logic.foreign.logicinference import LOGICINFERENCE
+from custodiet.logic.foreign.logicinference_english import AmbiguousEnglishError, read_english
 from custodiet.logic.foreign.own import OWN
 from custodiet.logic.foreign.prontoqa import PRONTOQA
 from custodiet.logic.foreign.reasoning_gym import REASONING_GYM
@@ -52,6 +54,106 @@ def test_logicinference_formulas_are_read_as_they_stand():
 def test_what_logicinference_rows_are_counted_apart(asked, answered, why):
     found = only(LOGICINFERENCE, {"inputs": asked, "targets": answered})
     assert isinstance(found, Unreadable) and why in found.why
+
+
+@pytest.mark.parametrize(("asked", "answered", "says", "outcome", "kind"), foreign_rows.LOGICINFERENCE_ENGLISH)
+def test_logicinference_in_english(asked, answered, says, outcome, kind):
+    row = {"inputs": asked, "targets": answered}
+    assert LOGICINFERENCE.fits(row)
+    claim = only(LOGICINFERENCE, row)
+    assert isinstance(claim, Claim), claim
+    assert (claim.kind, claim.says, judge_claim(claim)[0]) == (kind, says, outcome)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "formula"),
+    [
+        ("Mary writes a letter.", "P_does_writ_a_letter(n_mary)"),
+        ("Mary is writing a letter.", "P_does_writ_a_letter(n_mary)"),
+        ("Mary will not write a letter.", "~P_does_writ_a_letter(n_mary)"),
+        ("Mary doesn't write a letter.", "~P_does_writ_a_letter(n_mary)"),
+        ("It will not be cloudy.", "~P_is_cloudy(n_it)"),
+        ("It doesn't rain.", "~P_does_rain(n_it)"),
+        ("For all z, z is an artist and z is not happy.", "forall z: P_is_an_artist(z) & ~P_is_happy(z)"),
+        ("If it rains, then it is late or it is cold.", "P_does_rain(n_it) -> P_is_late(n_it) | P_is_cold(n_it)"),
+        ("It is late and it is cold and it is windy.", "P_is_late(n_it) & P_is_cold(n_it) & P_is_windy(n_it)"),
+    ],
+)
+def test_sentences_of_logicinference(sentence, formula):
+    said, meant = read_english(sentence), parse_formula(formula)
+    assert certify("monadic", [said], meant, models=False).label == "entailed"
+    assert certify("monadic", [meant], said, models=False).label == "entailed"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It is late or it is cold and it is windy.",
+        "If it rains, then it is late and it is cold.",
+        "For all x, x is a poet or it is late and x is rich.",
+    ],
+)
+def test_sentences_of_several_meanings_are_told(sentence):
+    with pytest.raises(AmbiguousEnglishError):
+        read_english(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["", "x is a poet.", "Rain.", "If it rains, it is late.", "James thinks that it is late.", "It"]
+)
+def test_what_is_no_sentence_of_logicinference(sentence):
+    with pytest.raises(FormulaError, match="cannot read the sentence"):
+        read_english(sentence)
+
+
+def test_a_sentence_of_very_many_clauses_is_refused_at_once():
+    with pytest.raises(FormulaError, match="too many clauses"):
+        read_english("It is late or " * 2000 + "it is cold.")
+
+
+_ROLES = [
+    ("knight", "a"),
+    ("pioneer", "a"),
+    ("saint", "a"),
+    ("hero", "a"),
+    ("angel", "an"),
+    ("altruist", "an"),
+    ("sage", "a"),
+]
+_LIARS = [
+    ("knave", "a"),
+    ("laggard", "a"),
+    ("sinner", "a"),
+    ("villain", "a"),
+    ("devil", "a"),
+    ("egoist", "an"),
+    ("fool", "a"),
+]
+_SAYINGS = [
+    "{0} said that {1}.", "{0} told you that {1}.", '{0} said, "{1}."', '{0} stated, "{1}".', 'According to {0}, "{1}".',
+    'In {0}\'s words: "{1}".', '{0} remarked, "{1}".', '"{1}," {0} declared.', '{0} was heard saying, "{1}".',
+    "{0} expressed that {1}.", '"{1}" - {0}.', 'As {0} put it, "{1}".', '{0} asserted: "{1}".', '"{1}," {0} mentioned.',
+    '{0} commented, "{1}".', 'In a statement by {0}: "{1}".', '{0} noted, "{1}".', '"{1}," {0} claimed.',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("saying", _SAYINGS)
+@pytest.mark.parametrize("place", range(len(_ROLES)))
+def test_every_pair_of_roles_and_every_way_of_saying_is_read(place, saying):
+    (good, a_good), (bad, a_bad) = _ROLES[place], _LIARS[place]
+    one = saying.format("Nora", f"If Otto is not {a_bad} {bad} then Nora is {a_good} {good}")
+    two = saying.format("Otto", f"Nora is {a_good} {good} and Otto is not {a_bad} {bad}")
+    question = (
+        f"A very special island is inhabited only by {good}s and {bad}s. {good.capitalize()}s always tell the truth, and {bad}s "
+        f"always lie. You meet 2 inhabitants: Nora, and Otto. {one} {two} So who is {a_good} {good} and who is {a_bad} {bad}?"
+    )
+    right = f"Nora is {a_good} {good}, and Otto is {a_good} {good}."
+    claim = only(REASONING_GYM, {"question": question, "answer": right})
+    assert [format_formula(one) for one in claim.premises] == [
+        "T_Nora <-> (T_Otto -> T_Nora)", "T_Otto <-> T_Nora & T_Otto",
+    ]  # fmt: skip
+    verdict = certify("propositional", claim.premises, claim.goal, models=False).label
+    assert judge_claim(claim)[0] == ("right" if verdict == "entailed" else "wrong")
 
 
 def test_prontoqa():

@@ -7,7 +7,7 @@ import pytest
 from custodiet.errors import InputError, UsageError
 from custodiet.logic.generate.config import MATRIX, GenerateConfig
 from custodiet.logic.generate.stream import generate_rows
-from custodiet.logic.reproving import Reproof, reprove, stated_in
+from custodiet.logic.reproving import TASKS, Reproof, reprove, stated_in
 
 OTHER = {"entailed": "contradicted", "contradicted": "entailed", "unknown": "entailed"}
 
@@ -69,6 +69,40 @@ def test_contradictory_premises_are_a_fault():
         assert [one.found for one in reprove([row], engine=engine).faults] == ["inconsistent"]
 
 
+TASK_LOGICS = [(task, logic) for task in TASKS for logic in MATRIX[task]]
+
+
+@pytest.mark.parametrize(("task", "logic"), TASK_LOGICS)
+def test_answers_of_every_task_are_proved_and_wrong_ones_found(task, logic):
+    rows = rows_of(logic, tasks=(task,), depth=(2, 3))
+    found = reprove(rows, engine="z3")
+    assert (found.num, found.num_faults, found.faults) == (12, 0, []) and found.engines.total() == 12
+    wrong = {"missing-premise": "A", "consistency": "1, 2"}.get(task)
+    changed = set()
+    for row, other in zip(rows, [*rows[1:], rows[0]], strict=True):
+        if wrong is not None and row["answer"] != wrong:
+            row["answer"] = wrong
+            changed.add(row["id"])
+        elif task in ("entailment", "counter-model"):
+            row["label"] = OTHER[row["label"]]
+            changed.add(row["id"])
+        elif task == "premise-selection" and row["answer"].count(",") > 0:
+            row["answer"] = row["answer"].split(", ")[0]
+            changed.add(row["id"])
+        elif task == "formalize" and row["answer"] != other["answer"]:
+            row["answer"] = f"~({row['answer']})"
+            changed.add(row["id"])
+        elif task == "verbalize":
+            row["prompt"] = row["prompt"].replace("Formula: ", "Formula: ~(", 1).replace("\n", ")\n", 1)
+            changed.add(row["id"])
+    found = {one.item for one in reprove(rows, engine="z3").faults}
+    assert changed and found <= changed
+    assert found == changed or (task, logic) == (
+        "premise-selection",
+        "datalog",
+    )  # all is false where nothing is derived
+
+
 def test_counts_add_up():
     total = Reproof()
     for seed in range(2):
@@ -81,7 +115,7 @@ def test_bad_requests():
     with pytest.raises(UsageError, match="no such engine"):
         reprove(rows, engine="vampire")  # type: ignore[arg-type]
     rows[0]["task"] = "bad-step"
-    with pytest.raises(InputError, match="only items of the task entailment"):
+    with pytest.raises(InputError, match="cannot be proved again"):
         reprove(rows)
     for prompt in ("", "Premises:\n1. p\n3. q\n\nConclusion: p", "1. p\n\nConclusion: p", "Premises:\n1. p"):
         with pytest.raises(InputError, match="not a prompt"):

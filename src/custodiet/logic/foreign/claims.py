@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from custodiet.logic.formulas import And, Formula
@@ -39,6 +39,8 @@ class Claim:
     """premises that some readers take for granted and the text does not say: that there are individuals of each kind"""
     text: str = ""
     """the question, for a report"""
+    constants: Mapping[str, str] = field(default_factory=dict)
+    """sorts of constants that no formula tells"""
 
 
 class Unreadable(NamedTuple):

@@ -1,8 +1,8 @@
 """LogicInference (Ontañón et al. 2022), and its copy for Open Assistant: what a row claims.
 
 Columns `inputs` and `targets`, or `INSTRUCTION` and `RESPONSE`; answers at the beginning or at the end. Rows in formulas
-are read: translation (the inference that it translates), one-step consequences, yes or no. Rows in its English are not:
-many of its sentences stand for formulas that mean different things.
+are read: translation (the inference that it translates), one-step consequences, yes or no. Rows in its English are read
+where each sentence has one meaning; the others are counted apart.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from custodiet.errors import FormulaError
 from custodiet.logic.foreign.claims import Claim, Format, Unreadable, all_of
+from custodiet.logic.foreign.logicinference_english import AmbiguousEnglishError, read_english
 from custodiet.logic.formulas import FALSUM, Exists, ForAll, Formula, subformulas
 from custodiet.logic.notation import parse_formula
 from custodiet.logic.tables import Row
@@ -24,10 +25,13 @@ _STEP = re.compile(
     r"What can be inferred from the following premises in a single inference step \(.*?\)\? (?:Name .*?: )?(.*)"
 )
 _YES_NO = re.compile(r"Consider the following premises\. (.*)\. Can we infer (.*?) from them\?")
-_YES_NO_ENGLISH = re.compile(r"Consider the following premises\. .* Can we infer the following from them\?")
+_YES_NO_ENGLISH = re.compile(
+    r"Consider the following premises\. (.*) Can we infer the following from them\? "
+    r"(?:If we can, name the inference rule being used: )?(.*)"
+)
 _INDEX = re.compile(r"\b([A-Za-z])_(\d+)\b")
 _VIA = re.compile(r" can be inferred via the .*? rule$")
-_ENGLISH = "in English that can be read in several ways"
+_ENGLISH = "English that can be read in several ways"
 
 
 def _texts(row: Row) -> tuple[str, str] | None:
@@ -55,8 +59,10 @@ def _read(place: str, row: Row) -> Iterator[Claim | Unreadable]:
     asked, answered = texts
     try:
         yield _claim(place, asked, answered)
+    except AmbiguousEnglishError:
+        yield Unreadable(place, _ENGLISH)
     except FormulaError:
-        yield Unreadable(place, "a formula that cannot be read")
+        yield Unreadable(place, "a formula or a sentence that cannot be read")
 
 
 def _claim(place: str, asked: str, answered: str) -> Claim | Unreadable:
@@ -67,23 +73,24 @@ def _claim(place: str, asked: str, answered: str) -> Claim | Unreadable:
         return _make(place, "1", "entailed", _formulas(before), _formula(after.rstrip(".")), asked)
     step = _STEP.match(asked)
     if step is not None:
-        premises = _try_formulas(step[1])
+        premises, read, kind = _try_formulas(step[1]), _formula, "2a"
         if premises is None:
-            return Unreadable(place, f"one-step consequences {_ENGLISH}")
+            premises, read, kind = _sentences(step[1]), read_english, "2b"
         if "contradictory" in answered:
-            return _make(place, "2a", "inconsistent", premises, FALSUM, asked)
+            return _make(place, kind, "inconsistent", premises, FALSUM, asked)
         if answered.startswith("Nothing can be inferred"):
             return Unreadable(place, "no consequence is claimed")
-        inferred = [_formula(_VIA.sub("", one)) for one in answered.rstrip(".").split(". ")]
-        return _make(place, "2a", "entailed", premises, all_of(tuple(inferred)), asked)
-    if _YES_NO_ENGLISH.match(asked):
-        return Unreadable(place, f"yes or no {_ENGLISH}")
-    found = _YES_NO.match(asked)
+        inferred = [read(_VIA.sub("", one)) for one in answered.rstrip(".").split(". ")]
+        return _make(place, kind, "entailed", premises, all_of(tuple(inferred)), asked)
+    english = _YES_NO_ENGLISH.match(asked)
+    found = english or _YES_NO.match(asked)
     if found is None:
         return Unreadable(place, "another kind of question")
     says = _says(answered)
     if says is None:
         return Unreadable(place, "an answer that is neither yes nor no")
+    if english:
+        return _make(place, "3b", says, _sentences(found[1]), read_english(found[2]), asked)
     return _make(place, "3a", says, _formulas(found[1]), _formula(found[2]), asked)
 
 
@@ -114,6 +121,10 @@ def _formula(text: str) -> Formula:
 
 def _formulas(text: str) -> tuple[Formula, ...]:
     return tuple(_formula(one) for one in text.strip().rstrip(".").split(". "))
+
+
+def _sentences(text: str) -> tuple[Formula, ...]:
+    return tuple(read_english(one) for one in text.strip().rstrip(".").split(". "))
 
 
 def _try_formulas(text: str) -> tuple[Formula, ...] | None:

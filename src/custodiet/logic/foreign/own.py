@@ -13,12 +13,13 @@ from custodiet.errors import FormulaError, InputError
 from custodiet.logic.english.canonical import canonical_form
 from custodiet.logic.english.reading import read
 from custodiet.logic.english.vocabulary import Vocabulary
-from custodiet.logic.foreign.claims import Claim, Format, Unreadable
+from custodiet.logic.foreign.claims import SAYINGS, Claim, Format, Unreadable
 from custodiet.logic.formulas import Atom, Equal, Exists, ForAll, Formula, subformulas
 from custodiet.logic.notation import parse_formula
+from custodiet.logic.reproving import TASKS, PromptReader, logic_of, questions_of
 from custodiet.logic.tables import Row
 
-__all__ = ["OWN"]
+__all__ = ["OWN", "OWN_PROMPTS"]
 
 _LABELS = ("entailed", "contradicted", "unknown")
 _LOGICS = ("propositional", "syllogistic", "monadic", "relational", "datalog")
@@ -96,4 +97,33 @@ def guess_logic(formulas: tuple[Formula, ...]) -> str:
     return "monadic" if quantifiers or any(isinstance(one, Atom) and one.args for one in parts) else "propositional"
 
 
+def _read_prompt(place: str, row: Row) -> Iterator[Claim | Unreadable]:
+    """What an item says by the sentences of its prompt; its formulas are not looked at."""
+    place = f"{place}, {row['id']}" if row.get("id") else place
+    if row.get("task") not in TASKS:
+        yield Unreadable(place, f"task {row.get('task')}: its answer is about a proof, or of another form")
+        return
+    reader = PromptReader()
+    try:
+        row = {**row, "vocabulary": row.get("vocabulary")}
+        questions, logic = questions_of(reader, row), logic_of(row)
+    except (FormulaError, InputError) as error:
+        yield Unreadable(place, f"a prompt that cannot be read: {str(error).partition(';')[0]}")
+        return
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        yield Unreadable(place, "a prompt or an answer of another form")
+        return
+    for one in questions:
+        says = next((name for name, verdicts in SAYINGS.items() if set(verdicts) == set(one.allowed)), None)
+        if says is None:
+            yield Unreadable(place, "no label")
+            continue
+        yield Claim(
+            place=place, kind=f"{row['task']}, {row['logic']}", says=says, premises=tuple(one.premises), goal=one.goal,
+            logic=logic, text=row["prompt"], constants=reader.constants,
+        )  # fmt: skip
+
+
 OWN = Format("custodiet", _fits, _read)
+OWN_PROMPTS = Format("custodiet", _fits, _read_prompt)
+"""The same items, read from the sentences of their prompts."""

@@ -165,7 +165,7 @@ class _Statement:
             raise _UnreadableTextError("a statement of another form")
 
     def _statement(self) -> Formula:
-        if self._next("if"):
+        if self._next("if") or self._next("If"):
             left = self._part()
             self._expect("then")
             return Implies(left, self._part())
@@ -188,11 +188,14 @@ class _Statement:
             self._expect(")")
             return inner
         tokens = self._tokens[self._at : self._at + 4]
+        denied = tokens[1:3] == ["is", "not"]  # `A is not a knight`
+        if denied:
+            tokens = [*tokens[:2], *self._tokens[self._at + 3 : self._at + 5]]
         if len(tokens) < 4 or tokens[0] not in self._names or tokens[1] != "is" or tokens[3] not in self._roles:
             raise _UnreadableTextError("a statement of another form")
-        self._at += 4
+        self._at += 5 if denied else 4
         atom = _truthful(tokens[0])
-        return atom if self._roles[tokens[3]] else Not(atom)
+        return atom if self._roles[tokens[3]] is not denied else Not(atom)
 
 
 REASONING_GYM = Format("reasoning-gym", _fits, _read)

@@ -11,6 +11,7 @@ from custodiet.logic.generate.chains import GOAL_FORMS, min_premises
 __all__ = [
     "ANSWER_POSITIONS",
     "DISTRACTOR_KINDS",
+    "ENGLISH_TASKS",
     "LANGUAGES",
     "LOGICS",
     "MATRIX",
@@ -34,12 +35,15 @@ _PROVED = (
 )
 _LOGICINFERENCE = ("logicinference", *[f"logicinference-{one}" for one in ("1", "2a", "2b", "3a", "3b")])
 _KNIGHTS = ("knights-knaves", "knights-knaves-three-way")
+ENGLISH_TASKS = ("formalize", "verbalize")
+"""Tasks that are in English whatever the language of a data set."""
 SPLIT_SCHEMES = ("ood", "iid", "length", "depth")
 ANSWER_POSITIONS = ("end", "beginning")
 MATRIX: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_PROVED, LOGICS),
     "consistency": LOGICS[:-1],  # no program of Datalog contradicts itself
-    "counter-model": ("propositional",),  # elsewhere a model has individuals without a name, which no answer could name
+    "counter-model": LOGICS[:-1],  # in a closed world there is one situation
+    **dict.fromkeys(ENGLISH_TASKS, LOGICS),
     **dict.fromkeys(_LOGICINFERENCE, ("propositional", "monadic")),
     **dict.fromkeys(_KNIGHTS, ("propositional",)),
 }
@@ -61,7 +65,7 @@ class GenerateConfig:
         distractors: kinds of `DISTRACTOR_KINDS`.
         contrary: premises per problem that lead to the goal or its negation from what cannot be known.
         vocabulary: of English.
-        language: `logic`, `english`, or `both`: each problem in one of the two, by chance.
+        language: `logic`, `english`, or `both`: each problem in one of the two, by chance (`ENGLISH_TASKS`: in English).
         goal_forms: names of `chains.GOAL_FORMS`; with `literal` and others, every compound goal is asked and its literal too.
             Syllogistic goals and those of Datalog have their own.
         existential_import: whether every kind of a syllogistic problem has a member without being said to.
@@ -109,6 +113,11 @@ class GenerateConfig:
                 f"--split {self.split_scheme} is for LogicInference tasks only",
                 expected=", ".join(_LOGICINFERENCE),
                 got=", ".join(self.tasks),
+            )
+        english = [one for one in self.tasks if one in ENGLISH_TASKS]
+        if english and self.language == "logic":
+            raise UsageError(
+                f"task {english[0]} is about English", expected="--language english or both", got="--language logic"
             )
         if not self.balanced and (self.tasks, self.logics) != (("entailment",), ("propositional",)):
             raise UsageError(

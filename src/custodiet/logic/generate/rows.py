@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from custodiet.errors import CustodietError
 from custodiet.logic.formulas import Formula
 from custodiet.logic.generate import knights
-from custodiet.logic.generate.config import GenerateConfig
+from custodiet.logic.generate.config import ENGLISH_TASKS, GenerateConfig
 from custodiet.logic.generate.control import unbalanced_case
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.inference import rows as inference
@@ -63,10 +64,11 @@ def _pair(config: GenerateConfig, number: int, alone: bool = False) -> tuple[lis
     step = len(config.tasks) * len(config.logics)
     task = config.tasks[number % step % len(config.tasks)]
     logic = config.logics[number % step // len(config.tasks)]
+    told_in = replace(config, language="english") if task in ENGLISH_TASKS else config
     for attempt in range(_MAX_ATTEMPTS):
         draws = Draws(config.seed, "logic", number, attempt)
         problem = draw_problem(config, draws, logic)
-        wording = choose_wording(config, draws, problem)
+        wording = choose_wording(told_in, draws, problem)
         asked = [problem]
         if problem.companion is not None and "literal" in config.goal_forms and not alone:
             asked.append(problem.companion)

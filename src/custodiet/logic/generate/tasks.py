@@ -31,6 +31,7 @@ from custodiet.logic.formulas import (
 from custodiet.logic.generate.datalog_distractors import near_miss
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM, LABELS, Case, Wording
+from custodiet.logic.generate.tasks_formal import counter_model, formalize, verbalize
 from custodiet.logic.kernel import check_proof
 from custodiet.logic.proofs import Step, format_step
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, evaluate
@@ -350,6 +351,8 @@ def _is_minimal_clash(case: Case, statements: list[Formula]) -> bool:
 
 
 def _counter_model(draws: Draws, cases: list[Case], wording: Wording) -> list[Row]:
+    if cases[0].problem.logic != "propositional":
+        return counter_model(draws, cases, wording)
     rows = []
     for case in cases:
         decision = certify(case.problem.logic, case.premises, case.goal)
@@ -362,7 +365,8 @@ def _counter_model(draws: Draws, cases: list[Case], wording: Wording) -> list[Ro
             f"Premises:\n{_listed(case.premises, wording)}\n\nConclusion: {wording.sentence(case.goal)}\n\n"
             f"{_read_so(case, wording)} "
             "Describe a situation in which every premise is true and the conclusion is false, by listing the atomic "
-            "statements that are true in it (all others are false), or answer `none` if there is none."
+            "statements that are true in it, separated by semicolons (all others are false; write `nothing` if none is true), "
+            "or answer `none` if there is no such situation."
         )
         if model is None:
             answer = "none"
@@ -380,4 +384,6 @@ TASKS: dict[str, Task] = {
     "missing-premise": _missing_premise,
     "consistency": _consistency,
     "counter-model": _counter_model,
+    "formalize": formalize,
+    "verbalize": verbalize,
 }

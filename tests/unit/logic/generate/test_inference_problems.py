@@ -7,6 +7,7 @@ from itertools import combinations, permutations, product
 import pytest
 
 from custodiet.logic.formulas import And, Atom, Exists, ForAll, Formula, Iff, Implies, Not, Or, atoms_of, complement
+from custodiet.logic.generate.config import GenerateConfig
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.inference.problem import InferenceProblem, draw_inference_problem, opposite_of
 from custodiet.logic.generate.inference.schemas import (
@@ -21,8 +22,9 @@ from custodiet.logic.generate.inference.schemas import (
     results,
     unordered,
 )
+from custodiet.logic.generate.stream import generate_rows
 from custodiet.logic.kernel_rules import is_instance_of
-from custodiet.logic.notation import parse_formula
+from custodiet.logic.notation import format_formula, parse_formula
 from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Model, evaluate
 
 _NAMES = {
@@ -210,3 +212,30 @@ def test_opposites_are_opposite():
         sizes = (1, 2) if isinstance(goal, (ForAll, Exists)) else (0,)
         assert _label([goal], opposite_of(goal), sizes) == CONTRADICTED
         assert _label([Not(goal)], opposite_of(goal), sizes) == ENTAILED
+
+
+def test_targets_of_one_form_are_told_from_others_by_what_follows_alone() -> None:
+    num_alike = 0
+    for seed in range(100):
+        problem = draw_inference_problem(Draws(seed, "alike"), depth=(1, 3), max_premises=8, logic="monadic")
+        for follows, others in problem.alike():
+            num_alike += 1
+            assert {one.label for one in follows} == {ENTAILED}
+            assert {one.label for one in others} <= {CONTRADICTED, UNKNOWN}
+            texts = [format_formula(one.formula) for one in (*follows, *others)]
+            signs = ("~", " & ", " | ", " -> ", " <-> ", "forall", "exists")
+            assert len({tuple(text.count(one) for one in signs) for text in texts}) == 1
+    assert num_alike > 10
+
+
+def test_no_form_of_a_target_has_one_answer_where_it_can_have_both() -> None:
+    config = GenerateConfig(num=1800, seed=7, tasks=("logicinference-3a",), logics=("monadic",))
+    found: dict[str, dict[tuple[int, ...], list[bool]]] = {}
+    for row in generate_rows(config):
+        if row["label"] != INCONSISTENT and row["sub_type"] != "3a-premise":
+            form = tuple(row["goal"]["formula"].count(one) for one in ("~", "&", "|", "->", "<->", "forall", "exists"))
+            found.setdefault(row["group"], {}).setdefault(form, []).append(row["verdict"] == "yes")
+    mixed = [forms for forms in found.values() if any(len(set(one)) == 2 for one in forms.values())]
+    often = [one for forms in mixed for one in forms.values() if len(one) >= 12]
+    assert len(mixed) > 5 and len(often) > 5
+    assert all(len(set(one)) == 2 for one in often)

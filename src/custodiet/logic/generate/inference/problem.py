@@ -8,11 +8,11 @@ engines agree. A contradictory problem holds what its own chain refutes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from custodiet.errors import CustodietError
-from custodiet.logic.canonical import outline, skeleton
+from custodiet.logic.canonical import outline
 from custodiet.logic.formulas import FALSUM, Atom, Exists, ForAll, Formula, Not, atoms_of, complement
 from custodiet.logic.generate.draws import Draws
 from custodiet.logic.generate.inference.prover import MAX_SYMBOLS, Prover, certified
@@ -31,13 +31,13 @@ from custodiet.logic.generate.inference.schemas import (
     results,
     unordered,
 )
+from custodiet.logic.generate.inference.targets import KINDS, InferenceProblem, Target
 from custodiet.logic.kernel import check_proof
 from custodiet.logic.proofs import Step, format_proof
-from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN, Model
+from custodiet.logic.semantics import CONTRADICTED, ENTAILED, INCONSISTENT, UNKNOWN
 
 __all__ = ["KINDS", "InferenceProblem", "Target", "draw_inference_problem", "opposite_of"]
 
-KINDS = ("inference", "contradiction", "unrelated", "premise")
 LENGTH_WEIGHTS = (0.425, 0.3, 0.2, 0.05, 0.025)
 """Of one rule to five; more rules are as likely as five."""
 _FALLACIES = 0.12
@@ -46,67 +46,6 @@ _MAX_UNRELATED = 3
 _GROUND, _UNIVERSAL, _EXISTENTIAL = (
     tuple([one for one in ENTRIES if one.mode == mode]) for mode in ("", "universal", "existential")
 )
-
-
-@dataclass(slots=True)
-class Target:
-    """Something that may be asked about the premises.
-
-    Args:
-        formula: the target.
-        kind: one of `KINDS`.
-        label: entailed, contradicted, unknown or inconsistent.
-        chain: the steps to it (or to what it contradicts), last one last.
-        support: 0-based places of premises that suffice; empty for unknown and inconsistent.
-        unique: whether every support holds all of these.
-        least: at least so many steps are needed.
-        models: for unknown a structure with and one without it.
-        proof: checked by the kernel; empty for unknown.
-    """
-
-    formula: Formula
-    kind: str
-    label: str
-    chain: tuple[Inference, ...] = ()
-    support: tuple[int, ...] = ()
-    unique: bool = False
-    least: int = 0
-    models: tuple[Model, ...] = ()
-    proof: tuple[Step, ...] = ()
-
-
-@dataclass(slots=True)
-class InferenceProblem:
-    """Premises, what follows from them in one step, and targets.
-
-    Args:
-        premises: each once.
-        consistent: whether they are true somewhere.
-        depth: steps of the whole chain.
-        consequences: of one step, by rule.
-        targets: at least one; several of a kind.
-        propositional: whether there are no terms.
-        engines: the two that agreed on every label.
-        outline: the fingerprint of the premises' shapes.
-    """
-
-    premises: list[Formula]
-    consistent: bool
-    depth: int
-    consequences: list[Inference]
-    targets: list[Target]
-    propositional: bool
-    engines: tuple[str, str]
-    outline: str = ""
-    by_kind: dict[str, list[Target]] = field(default_factory=dict)
-    _skeletons: dict[Formula, str] = field(default_factory=dict)
-
-    def skeleton_of(self, goal: Formula) -> str:
-        """The fingerprint of the premises and a goal (FALSUM where there is none)."""
-        found = self._skeletons.get(goal)
-        if found is None:
-            found = self._skeletons[goal] = skeleton(self.premises, goal)
-        return found
 
 
 class _FullError(Exception):

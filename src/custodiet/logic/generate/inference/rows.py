@@ -156,6 +156,10 @@ class _Row:
             return draws.pick(by_kind["premise"])
         if "inference" not in by_kind:
             return draws.pick(by_kind["unrelated"])
+        alike = self.problem.alike()
+        if alike:  # the form of a target tells nothing by itself
+            follows, others = draws.pick(alike)
+            return draws.pick(follows if draws.chance(_YES) else others)
         if draws.chance(_YES):
             return draws.pick(by_kind["inference"])
         # the negation of a compound is refuted or asked in vain, but hardly ever follows: a hint, so it is kept rare
