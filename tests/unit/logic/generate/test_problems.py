@@ -179,7 +179,7 @@ def test_a_lifted_problem_has_the_labels_of_its_propositional_one_in_small_struc
         ({"tasks": ()}, "--tasks"),
         ({"tasks": ("entailment", "entailment")}, "given twice"),
         ({"logics": ("modal",)}, "--logic: no such value"),
-        ({"logics": ("relational",), "tasks": ("counter-model",)}, "task counter-model does not exist in relational"),
+        ({"logics": ("datalog",), "tasks": ("counter-model",)}, "task counter-model does not exist in datalog"),
         ({"depth": (3, 2)}, "--depth; expected LOW-HIGH within 1-12; got 3-2"),
         ({"depth": (13, 13)}, "--depth"),
         ({"premises": (1, 4)}, "--premises; expected LOW-HIGH within 2-64"),
