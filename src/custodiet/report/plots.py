@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -21,6 +22,7 @@ from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.records.entropy import EntropyRecord
 from custodiet.records.logic_evaluation import LogicEvaluationRecord
 from custodiet.records.logic_shortcuts import LogicShortcutsRecord
+from custodiet.records.study import Curve
 from custodiet.report.text import arm_name
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "plot_forecast",
     "plot_logic_depth",
     "plot_membership",
+    "plot_study_curve",
     "plot_text_capacity",
 ]
 
@@ -432,6 +435,32 @@ def plot_logic_depth(record: LogicEvaluationRecord) -> str:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("depth: steps from the premises to the answer")
         axes.set_ylabel("accuracy")
+        axes.legend(loc="lower left")
+    return canvas.svg
+
+
+def plot_study_curve(curve: Curve) -> str:
+    """Shares with their intervals, a line each; set apart is what lies beyond the training."""
+    with _figure(escape(curve.title)) as canvas:
+        axes = canvas.axes
+        places = sorted({point.x for line in curve.lines for point in line.points})
+        if curve.known_to is not None and places and places[-1] > curve.known_to:
+            beyond = next(x for x in places if x > curve.known_to)
+            axes.axvspan(
+                (curve.known_to + beyond) / 2, places[-1] + 0.3, color=CONTROL, alpha=0.12, linewidth=0,
+                label="beyond the training",
+            )  # fmt: skip
+        for index, line in enumerate(curve.lines):
+            _series(axes, [(point.x, point.share) for point in line.points], index=index, label=line.label)
+        if curve.reference is not None:
+            axes.axhline(
+                curve.reference, color=CONTROL, linewidth=1.2, linestyle=":", label=curve.reference_label or None
+            )
+        axes.set_xticks(places)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel(curve.x_label)
+        axes.set_ylabel(curve.y_label)
         axes.legend(loc="lower left")
     return canvas.svg
 

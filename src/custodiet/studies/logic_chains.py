@@ -35,7 +35,7 @@ from custodiet.records.logic_evaluation import LogicEvaluationRecord
 from custodiet.records.logic_labels import LogicLabelsRecord
 from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.records.run_folder import RunFolder, utc_now
-from custodiet.records.study import Claim, StudyRecord, claim_of
+from custodiet.records.study import Claim, Curve, CurveLine, CurvePoint, StudyRecord, claim_of
 from custodiet.studies.logic_depth import LogicDepthConfig, LogicDepthResult, run_logic_depth
 from custodiet.studies.logic_depth_variants import ask_variants
 
@@ -150,10 +150,30 @@ def run_logic_chains_study(
         elapsed_s=time.monotonic() - started,
         environment=_environment(),
         claims=judge_logic_chains_claims(found),
+        curves=[_curve_of(depth, sizes)],
     )
     record.save(folder.record_json)
     folder.finish("done", title=record.title, headline="; ".join(f"{c.name}: {c.verdict}" for c in record.claims[:3]))
     return record
+
+
+def _curve_of(depth: LogicDepthResult, config: LogicDepthConfig) -> Curve:
+    said = {"chain": "chain before the label", "direct": "label at once"}
+    return Curve(
+        title="Right answers of the small model by depth",
+        x_label="depth: steps from the stated literal to the goal",
+        y_label="right answers",
+        lines=[
+            CurveLine(
+                label=said[way],
+                points=[CurvePoint(x=float(one.value), share=one.accuracy) for one in depth.records[way].by["depth"]],
+            )
+            for way in said
+        ],
+        reference=depth.records["direct"].chance,
+        reference_label="guessing",
+        known_to=float(max(config.trained_depths)),
+    )
 
 
 def _rows(config: GenerateConfig, first: int, num: int) -> Iterator[dict[str, Any]]:
@@ -196,7 +216,7 @@ def _reprove(config: LogicChainsConfig, logic: str, on_progress: Progress) -> Re
             new = [one for one in again.faults if one.item not in known]
             lot.add(Reproof(0, len(new), new, again.engines))
         found.add(lot)
-        on_progress("labels", min(num, first + _PROBLEMS_AT_ONCE), num, f"{logic} problems, from their English")
+        on_progress(f"labels, {logic}", min(num, first + _PROBLEMS_AT_ONCE), num, "problems, from their English")
     return found
 
 
@@ -272,7 +292,10 @@ def _audit_peer(
     except MissingExtraError as error:
         if "reasoning-gym" not in str(error):
             raise
-        return "reasoning-gym is not installed (pip install reasoning-gym)"
+        return (
+            "not measured: reasoning-gym is not installed (pip install reasoning-gym); `custodiet logic audit-labels FILE` "
+            "audits entries that lie in a file"
+        )
     for task, record in found.items():
         _keep(folder, f"peer-{task}", "logic-labels", record, record.title)
     return found

@@ -326,7 +326,10 @@ def _test(
             LocalTextGenerator.of(loaded, max_tokens=max_tokens), lambda text: text, CUES[way], proof=False
         )
     run.begin({"job": "logic-evaluate", "study": "logic depth", "way": way, **asdict(config)})
-    rows = answer_items(items, ask, run.path / "answers.jsonl", batch_size=192, on_progress=on_progress)
+    rows = answer_items(
+        items, ask, run.path / "answers.jsonl", batch_size=192,
+        on_progress=lambda task, *rest: on_progress(f"{task}, {way}", *rest),
+    )  # fmt: skip
     here = Environment.here(
         torch=str(torch.__version__), device="cpu", dtype=loaded.dtype, num_threads=torch.get_num_threads(),
         instruction_set=torch.backends.cpu.get_cpu_capability(),

@@ -128,7 +128,10 @@ def ask_variants(
     loaded = load_model(folder / "model", device="cpu", dtype="float32")
     ask = ask_by_choices(LocalChoiceScorer.of(loaded), lambda text: text, CUES["direct"])
     asked = [*items, *_variants_of(items, rng)]
-    rows = answer_items(asked, ask, run.path / "answers.jsonl", batch_size=192, on_progress=on_progress)
+    rows = answer_items(
+        asked, ask, run.path / "answers.jsonl", batch_size=192,
+        on_progress=lambda task, *rest: on_progress(f"{task}, variants", *rest),
+    )  # fmt: skip
     record = make_record(
         rows,
         AskedModel(
