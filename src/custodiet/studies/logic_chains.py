@@ -136,7 +136,7 @@ def run_logic_chains_study(
     sizes = replace(config.depth, seed=config.seed)
     depth = run_logic_depth(sizes, folder.path, on_progress=on_progress, command=command)
     variants = ask_variants(
-        sizes, folder.path, num_items=config.num_varied, on_progress=on_progress, command=command
+        sizes, folder.path, way=depth.best_way, num_items=config.num_varied, on_progress=on_progress, command=command
     )  # fmt: skip
     found = Found(
         reproofs=reproofs, peer=peer, shortcuts=shortcuts, control=control, rates=rates, mutants=mutants, depth=depth,
@@ -439,7 +439,8 @@ def _model_claims(found: Found) -> list[Claim]:
         ],
         claim_of(
             "metamorphic_consistency",
-            f"share of variants that the same model answers as the question itself ({kinds}); of the questions it answers "
+            f"share of variants that the same model answers as the question itself, {said[found.depth.best_way]} ({kinds}); "
+            f"of the questions it answers "
             f"{100 * (found.variants.accuracy.value or 0.0):.0f} % right",
             published=None,
             source="nothing published of this model; the labels are the same, as two engines prove",
