@@ -441,7 +441,7 @@ def plot_logic_depth(record: LogicEvaluationRecord) -> str:
 
 def plot_study_curve(curve: Curve) -> str:
     """Shares with their intervals, a line each; set apart is what lies beyond the training."""
-    with _figure(escape(curve.title)) as canvas:
+    with _figure(escape(curve.title), height=3.8) as canvas:
         axes = canvas.axes
         places = sorted({point.x for line in curve.lines for point in line.points})
         if curve.known_to is not None and places and places[-1] > curve.known_to:
@@ -461,7 +461,7 @@ def plot_study_curve(curve: Curve) -> str:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel(curve.x_label)
         axes.set_ylabel(curve.y_label)
-        axes.legend(loc="lower left")
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=2)  # above, where no line runs
     return canvas.svg
 
 

@@ -293,8 +293,8 @@ def _audit_peer(
         if "reasoning-gym" not in str(error):
             raise
         return (
-            "not measured: reasoning-gym is not installed (pip install reasoning-gym); `custodiet logic audit-labels FILE` "
-            "audits entries that lie in a file"
+            "reasoning-gym is not installed (pip install reasoning-gym); a file of its entries is audited by "
+            "custodiet logic audit-labels"
         )
     for task, record in found.items():
         _keep(folder, f"peer-{task}", "logic-labels", record, record.title)
