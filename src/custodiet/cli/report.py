@@ -51,11 +51,12 @@ def render_run(folder: RunFolder) -> None:
     from custodiet.report.capacity import render_capacity_html, render_capacity_markdown
     from custodiet.report.capacity_table import render_capacity_table_html, render_capacity_table_markdown
     from custodiet.report.entropy import render_entropy_html, render_entropy_markdown
-    from custodiet.report.html import render_html, render_study_html
+    from custodiet.report.html import render_html
     from custodiet.report.logic_evaluation import render_logic_evaluation_html, render_logic_evaluation_markdown
     from custodiet.report.logic_labels import render_logic_labels_html, render_logic_labels_markdown
     from custodiet.report.logic_shortcuts import render_logic_shortcuts_html, render_logic_shortcuts_markdown
     from custodiet.report.markdown import render_markdown, render_study_markdown
+    from custodiet.report.study import render_study_html
 
     renderers: dict[type, tuple[Callable[[Any], str], Callable[[Any], str]]] = {
         AuditRecord: (render_html, render_markdown),

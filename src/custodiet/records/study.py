@@ -8,7 +8,7 @@ from pydantic import Field
 
 from custodiet.records.base import Environment, Measurement, Part, Raw, Record, migration
 
-__all__ = ["Claim", "Listing", "StudyRecord", "claim_of", "judge_claim"]
+__all__ = ["Claim", "Curve", "CurveLine", "CurvePoint", "Listing", "StudyRecord", "claim_of", "judge_claim"]
 
 Verdict = Literal["reproduced", "not reproduced", "inconclusive", "new"]
 
@@ -37,10 +37,38 @@ class Listing(Part):
     text: str
 
 
+class CurvePoint(Part):
+    """A place on a line."""
+
+    x: float
+    share: Measurement
+
+
+class CurveLine(Part):
+    """One of the lines of a plot."""
+
+    label: str
+    points: list[CurvePoint]
+
+
+class Curve(Part):
+    """A plot of shares, with their intervals."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: list[CurveLine]
+    reference: float | None = None
+    """share at which a flat line is drawn"""
+    reference_label: str = ""
+    known_to: float | None = None
+    """the x to which the model was trained; what lies beyond is set apart"""
+
+
 class StudyRecord(Record):
     """A study that ran."""
 
-    schema_id: Literal["custodiet.study/2"] = Field(default="custodiet.study/2", alias="schema")
+    schema_id: Literal["custodiet.study/3"] = Field(default="custodiet.study/3", alias="schema")
     study: str
     title: str
     created_utc: str
@@ -50,12 +78,19 @@ class StudyRecord(Record):
     claims: list[Claim]
     listings: list[Listing] = Field(default_factory=list)
     """side by side in the report"""
+    curves: list[Curve] = Field(default_factory=list)
 
 
 @migration("custodiet.study/1", "custodiet.study/2")
 def _add_listings(raw: Raw) -> Raw:
     """Studies of before there were listings, and reasons beside a claim."""
     return {**raw, "claims": [{**claim, "why": None} for claim in raw["claims"]], "listings": []}
+
+
+@migration("custodiet.study/2", "custodiet.study/3")
+def _add_curves(raw: Raw) -> Raw:
+    """Studies of before there were curves."""
+    return {**raw, "curves": []}
 
 
 def judge_claim(

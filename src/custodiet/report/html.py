@@ -8,7 +8,6 @@ from html import escape
 from custodiet.base.units import format_bytes, format_duration_s
 from custodiet.records.audit import ArmRecord, AuditRecord, ExampleRecord, GateOutcome
 from custodiet.records.base import Environment, Measurement
-from custodiet.records.study import Claim, Listing, StudyRecord
 from custodiet.report import plots
 from custodiet.report.style import CSS
 from custodiet.report.text import arm_name, format_measurement, repeats_label, summary_sentences
@@ -20,7 +19,6 @@ __all__ = [
     "render_measurement",
     "render_page",
     "render_section",
-    "render_study_html",
     "render_table",
 ]
 
@@ -505,57 +503,3 @@ def render_environment(here: Environment, command: str) -> str:
     )
     typed = f"<p><code>{escape(command)}</code></p>" if command else ""
     return render_section("How this was run", typed, f"<dl>{items}</dl>")
-
-
-def render_study_html(record: StudyRecord) -> str:
-    """A study as one HTML file."""
-    machine = record.environment
-    rows = [
-        [
-            claim.name.replace("_", " "),
-            "–" if claim.published is None else f"{claim.published:.4g}",
-            _measured_cell(claim),
-            "–" if claim.tolerance is None else f'<td class="range">{_range(*claim.tolerance)}</td>',
-            f'<td class="text">{escape(claim.unit)}</td>',
-            f'<td class="text">{claim.verdict}</td>',
-        ]
-        for claim in record.claims
-    ]
-    head = ["claim", "published", "here", "tolerance", '<th class="text">unit</th>', '<th class="text">verdict</th>']
-    sources = "".join(
-        f"<li>{escape(claim.name.replace('_', ' '))}: {escape(claim.source)}</li>" for claim in record.claims
-    )
-    stamp = f"custodiet {machine.custodiet} · {record.created_utc} · seed {record.seed} · {format_duration_s(record.elapsed_s)} min"
-    return render_page(
-        record.title,
-        stamp,
-        [
-            render_section("Claims", render_table(head, rows), f"<ul>{sources}</ul>"),
-            _listings(record.listings),
-            render_environment(machine, ""),
-        ],
-    )
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.4g} – {high:.4g}"
-
-
-def _measured_cell(claim: Claim) -> str:
-    """The value with its interval below it, or why there is none."""
-    if claim.measured is None:
-        return "–" if claim.why is None else f'<td class="why">–<small>{escape(claim.why)}</small></td>'
-    known = claim.low is not None and claim.high is not None
-    interval = f"<small>{_range(claim.low, claim.high)}</small>" if known else ""  # type: ignore[arg-type]
-    return f"<td>{claim.measured:.4g}{interval}</td>"
-
-
-def _listings(listings: Sequence[Listing]) -> str:
-    """Texts side by side; below one another where there is no room."""
-    if not listings:
-        return ""
-    parts = "".join(
-        f"<figure><figcaption>{escape(one.title)}</figcaption><pre>{escape(one.text.rstrip())}</pre></figure>\n"
-        for one in listings
-    )
-    return render_section("Side by side", f'<div class="listings">{parts}</div>')

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from custodiet.records.audit import AuditRecord
 from custodiet.records.base import Measurement
-from custodiet.records.study import StudyRecord
+from custodiet.records.study import Curve, StudyRecord
 from custodiet.report.text import arm_name, format_measurement, repeats_label, summary_sentences
 
 __all__ = ["render_markdown_table", "render_markdown", "render_study_markdown"]
@@ -78,7 +78,18 @@ def render_study_markdown(record: StudyRecord) -> str:
         for claim in record.claims
     ]
     table = render_markdown_table(["claim", "published", "here", "interval", "unit", "verdict"], rows)
+    curves = "".join(_curve(one) for one in record.curves)
     listings = "".join(f"### {one.title}\n\n```\n{one.text.rstrip()}\n```\n\n" for one in record.listings)
     reasons = "".join(f"- {one.name}: {one.why}\n" for one in record.claims if one.why)
     notes = f"Not measured:\n\n{reasons}\n" if reasons else ""
-    return f"## Study: {record.title}\n\n{table}\n\n{notes}{listings}Seed {record.seed}, {record.created_utc}.\n"
+    return (
+        f"## Study: {record.title}\n\n{table}\n\n{notes}{curves}{listings}Seed {record.seed}, {record.created_utc}.\n"
+    )
+
+
+def _curve(curve: Curve) -> str:
+    """The numbers of a plot: a row for each x."""
+    places = sorted({point.x for line in curve.lines for point in line.points})
+    known = [{point.x: point.share for point in line.points} for line in curve.lines]
+    rows = [[f"{x:g}", *[_cell(shares.get(x), percent=True) for shares in known]] for x in places]
+    return f"### {curve.title}\n\n{render_markdown_table([curve.x_label, *[line.label for line in curve.lines]], rows)}\n\n"

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -21,6 +22,7 @@ from custodiet.records.capacity_table import CapacityTableRecord
 from custodiet.records.entropy import EntropyRecord
 from custodiet.records.logic_evaluation import LogicEvaluationRecord
 from custodiet.records.logic_shortcuts import LogicShortcutsRecord
+from custodiet.records.study import Curve
 from custodiet.report.text import arm_name
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "plot_logic_depth",
     "plot_logic_variants",
     "plot_membership",
+    "plot_study_curve",
     "plot_text_capacity",
 ]
 
@@ -485,6 +488,32 @@ def plot_logic_variants(record: LogicEvaluationRecord) -> str:
     series = [("same answer", [one.consistency for one in kinds]), ("right", [one.accuracy for one in kinds]),
               ("right before", [one.original_accuracy for one in kinds])]  # fmt: skip
     return _shares_by_name("Changes that cannot matter", [one.kind.replace("-", " ") for one in kinds], series)
+
+
+def plot_study_curve(curve: Curve) -> str:
+    """Shares with their intervals, a line each; set apart is what lies beyond the training."""
+    with _figure(escape(curve.title), height=3.8) as canvas:
+        axes = canvas.axes
+        places = sorted({point.x for line in curve.lines for point in line.points})
+        if curve.known_to is not None and places and places[-1] > curve.known_to:
+            beyond = next(x for x in places if x > curve.known_to)
+            axes.axvspan(
+                (curve.known_to + beyond) / 2, places[-1] + 0.3, color=CONTROL, alpha=0.12, linewidth=0,
+                label="beyond the training",
+            )  # fmt: skip
+        for index, line in enumerate(curve.lines):
+            _series(axes, [(point.x, point.share) for point in line.points], index=index, label=line.label)
+        if curve.reference is not None:
+            axes.axhline(
+                curve.reference, color=CONTROL, linewidth=1.2, linestyle=":", label=curve.reference_label or None
+            )
+        axes.set_xticks(places)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel(curve.x_label)
+        axes.set_ylabel(curve.y_label)
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncol=2)  # above, where no line runs
+    return canvas.svg
 
 
 def _grid_steps(record: CapacityRecord) -> int:

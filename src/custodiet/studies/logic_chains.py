@@ -22,8 +22,7 @@ from custodiet.base.stats import estimate_mean, estimate_proportion
 from custodiet.errors import FormulaError, MissingExtraError
 from custodiet.logic.generate.config import MATRIX, GenerateConfig
 from custodiet.logic.generate.items import ITEMS_PER_PROBLEM
-from custodiet.logic.generate.rows import problem_rows
-from custodiet.logic.generate.stream import generate_data_set
+from custodiet.logic.generate.stream import generate_data_set, rows_of_problems
 from custodiet.logic.kernel import check_proof
 from custodiet.logic.label_audit import audit_reasoning_gym, error_share
 from custodiet.logic.mutations import MUTATIONS, Proof, proof_of_item
@@ -35,7 +34,7 @@ from custodiet.records.logic_evaluation import LogicEvaluationRecord
 from custodiet.records.logic_labels import LogicLabelsRecord
 from custodiet.records.logic_shortcuts import LogicShortcutsRecord
 from custodiet.records.run_folder import RunFolder, utc_now
-from custodiet.records.study import Claim, StudyRecord, claim_of
+from custodiet.records.study import Claim, Curve, CurveLine, CurvePoint, StudyRecord, claim_of
 from custodiet.studies.logic_depth import LogicDepthConfig, LogicDepthResult, run_logic_depth
 from custodiet.studies.logic_depth_variants import ask_variants
 
@@ -136,7 +135,7 @@ def run_logic_chains_study(
     sizes = replace(config.depth, seed=config.seed)
     depth = run_logic_depth(sizes, folder.path, on_progress=on_progress, command=command)
     variants = ask_variants(
-        sizes, folder.path, num_items=config.num_varied, on_progress=on_progress, command=command
+        sizes, folder.path, way=depth.best_way, num_items=config.num_varied, on_progress=on_progress, command=command
     )  # fmt: skip
     found = Found(
         reproofs=reproofs, peer=peer, shortcuts=shortcuts, control=control, rates=rates, mutants=mutants, depth=depth,
@@ -150,17 +149,36 @@ def run_logic_chains_study(
         elapsed_s=time.monotonic() - started,
         environment=_environment(),
         claims=judge_logic_chains_claims(found),
+        curves=[_curve_of(depth, sizes)],
     )
     record.save(folder.record_json)
     folder.finish("done", title=record.title, headline="; ".join(f"{c.name}: {c.verdict}" for c in record.claims[:3]))
     return record
 
 
+def _curve_of(depth: LogicDepthResult, config: LogicDepthConfig) -> Curve:
+    said = {"chain": "chain before the label", "direct": "label at once"}
+    return Curve(
+        title="Right answers of the small model by depth",
+        x_label="depth: steps from the stated literal to the goal",
+        y_label="right answers",
+        lines=[
+            CurveLine(
+                label=said[way],
+                points=[CurvePoint(x=float(one.value), share=one.accuracy) for one in depth.records[way].by["depth"]],
+            )
+            for way in said
+        ],
+        reference=depth.records["direct"].chance,
+        reference_label="guessing",
+        known_to=float(max(config.trained_depths)),
+    )
+
+
 def _rows(config: GenerateConfig, first: int, num: int) -> Iterator[dict[str, Any]]:
     """The items of problems, as whoever reads a file has them."""
-    for number in range(first, first + num):
-        for row in problem_rows(config, number):
-            yield json.loads(row.text)
+    for row in rows_of_problems(config, range(first, first + num)):
+        yield json.loads(row.text)
 
 
 def _num_problems(num_items: int) -> int:
@@ -171,13 +189,11 @@ def _time_items(config: LogicChainsConfig, on_progress: Progress) -> list[float]
     """Items of the default data per second of CPU time, by lots; first, while the caches are as cold as a user's."""
     wanted = GenerateConfig(num=1, seed=derive_seed(config.seed, "logic-chains", "rate"))
     num = _num_problems(config.num_timed)
-    for number in range(num // 3):
-        problem_rows(wanted, number)
+    rows_of_problems(wanted, range(num // 3))
     rates = []
     for lot in range(1, 6):
         begin = time.process_time()
-        for number in range(lot * num, (lot + 1) * num):
-            problem_rows(wanted, number)
+        rows_of_problems(wanted, range(lot * num, (lot + 1) * num))
         rates.append(num * ITEMS_PER_PROBLEM / (time.process_time() - begin))
         on_progress("generate", lot, 5, "items that are timed")
     return rates
@@ -196,7 +212,7 @@ def _reprove(config: LogicChainsConfig, logic: str, on_progress: Progress) -> Re
             new = [one for one in again.faults if one.item not in known]
             lot.add(Reproof(0, len(new), new, again.engines))
         found.add(lot)
-        on_progress("labels", min(num, first + _PROBLEMS_AT_ONCE), num, f"{logic} problems, from their English")
+        on_progress(f"labels, {logic}", min(num, first + _PROBLEMS_AT_ONCE), num, "problems, from their English")
     return found
 
 
@@ -272,7 +288,10 @@ def _audit_peer(
     except MissingExtraError as error:
         if "reasoning-gym" not in str(error):
             raise
-        return "reasoning-gym is not installed (pip install reasoning-gym)"
+        return (
+            "reasoning-gym is not installed (pip install reasoning-gym); a file of its entries is audited by "
+            "custodiet logic audit-labels"
+        )
     for task, record in found.items():
         _keep(folder, f"peer-{task}", "logic-labels", record, record.title)
     return found
@@ -416,7 +435,8 @@ def _model_claims(found: Found) -> list[Claim]:
         ],
         claim_of(
             "metamorphic_consistency",
-            f"share of variants that the same model answers as the question itself ({kinds}); of the questions it answers "
+            f"share of variants that the same model answers as the question itself, {said[found.depth.best_way]} ({kinds}); "
+            f"of the questions it answers "
             f"{100 * (found.variants.accuracy.value or 0.0):.0f} % right",
             published=None,
             source="nothing published of this model; the labels are the same, as two engines prove",

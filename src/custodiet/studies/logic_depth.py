@@ -1,10 +1,11 @@
 """How deep does a small model reason that was trained to depth 3? A GPT from scratch, tested to depth 8.
 
 A problem has three chains of d conditionals, one to the goal, one to its negation, one elsewhere, and states where one of
-them begins: nothing but following that chain tells the label. Literals are single tokens. Half of the training texts give
-the label at once, half write the chain first; both ways of answering are tested, by scoring the labels and by letting the
-model write. Names, signs and orders are drawn anew for every training text; they are symmetries of the problem, and two
-engines certify each form of it, and every item that is tested.
+them begins: nothing but following that chain tells the label. Literals are single tokens. A training text gives the
+label at once, writes the premises of the chain before the label, or only recites all premises in another order, which
+teaches to look up before there is anything to reason about; the first two are tested, by scoring the labels and by
+letting the model write. Names, signs and orders are drawn anew for every training text; they are symmetries of the
+problem, and two engines certify each form of it, and every item that is tested.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from custodiet.base.rng import derive_seed, numpy_rng
 from custodiet.errors import CustodietError, UsageError
 from custodiet.logic.engines.decide import certify
-from custodiet.logic.evaluation import answer_items, ask_by_choices, ask_by_text, read_items
+from custodiet.logic.evaluation import Item, answer_items, ask_by_choices, ask_by_text, read_items
 from custodiet.logic.evaluation_record import AskedModel, make_record
 from custodiet.logic.formulas import Atom, Formula, Implies, Not, complement
 from custodiet.logic.notation import format_formula
@@ -39,6 +41,7 @@ NAMES = tuple(
 WORDS = ("T", "F", "U")
 LABELS = ("entailed", "contradicted", "unknown")
 CUES = {"direct": "=", "chain": ":"}
+RECITE = ","
 LEARNED = 0.9
 
 
@@ -51,14 +54,19 @@ class LogicDepthConfig:
     tested_depths: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
     num_problems: int = 60
     """tested at each depth; each gives six items"""
-    num_steps: int = 4000
+    num_steps: int = 2500
+    direct_share: float = 0.15
+    """of the training texts give the label at once"""
+    recited_share: float = 0.15
+    """of the training texts recite the premises"""
     batch_rows: int = 64
     width: int = 64
-    num_layers: int = 4
+    num_layers: int = 3
     num_heads: int = 4
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 0.01
-    num_threads: int = 2
+    num_threads: int = 1
+    """two on cores that others use take ten times as long"""
 
     def __post_init__(self) -> None:
         deepest = max(*self.trained_depths, *self.tested_depths)
@@ -67,8 +75,18 @@ class LogicDepthConfig:
 
     @property
     def context_length(self) -> int:
-        """Tokens of the longest text: four for each conditional, and the question, chain and label."""
-        return 4 * (3 * max(*self.trained_depths, *self.tested_depths) + 1) + 2 * max(self.tested_depths) + 12
+        """Tokens of the longest text: four for each conditional, of the premises or of a chain, and what is around them."""
+        return max(16 * max(*self.trained_depths, *self.tested_depths), 24 * max(self.trained_depths)) + 24
+
+    def stage(self, step: int) -> tuple[tuple[int, ...], float]:
+        """The depths that are trained at a step, and the share of the free context in which texts begin, 0 to 1.
+
+        First the least depth, from the beginning of the context; then one more; then all. Texts begin farther and
+        farther in, so that the places of longer ones are not new to the model.
+        """
+        done, depths = step / self.num_steps, tuple(sorted(self.trained_depths))
+        kept = depths[:1] if done < 0.3 else depths[:2] if done < 0.4 else depths
+        return kept, min(1.0, max(0.0, (done - 0.3) / 0.5))
 
 
 @dataclass(frozen=True)
@@ -88,6 +106,11 @@ class LogicDepthResult:
     elapsed_s: float
     train_s: float
     loss_nats: float
+
+    @property
+    def best_way(self) -> str:
+        """The way of answering that is right more often."""
+        return max(self.records, key=lambda way: self.records[way].accuracy.value or 0.0)
 
     def survival(self, way: str) -> Measurement:
         """The rate r of ``acc = c + (1 - c) r^d`` over the tested depths; no value where not learned."""
@@ -111,20 +134,30 @@ class Problem:
 
     def prompt(self) -> str:
         """The premises and the question, every literal and sign a token."""
-        said = [
-            f"{_literal(one.left)}>{_literal(one.right)};" if isinstance(one, Implies) else f"{_literal(one)};"
-            for one in self.premises
-        ]
-        return "".join(said) + "?" + _literal(self.goal)
+        return "".join(_said(one) for one in self.premises) + "?" + _literal(self.goal)
 
     def answer(self, way: str) -> str:
-        """What follows the cue: the label, or the chain and on a new line the label."""
+        """What follows the cue: the label, or the premises of the chain and on a new line the label."""
         word = WORDS[LABELS.index(self.label)]
-        return word if way == "direct" else ",".join(_literal(one) for one in self.chain) + f"\n{word}"
+        if way == "direct":
+            return word
+        literals = [next(one for one in self.premises if not isinstance(one, Implies)), *self.chain]
+        used = [literals[0], *[Implies(a, b) for a, b in zip(literals, literals[1:], strict=False)]]
+        return "".join(_said(one) for one in used) + f"\n{word}"
+
+    def recited(self, order: Sequence[int]) -> str:
+        """All premises in another order; no answer at all."""
+        return "".join(_said(self.premises[place]) for place in order)
 
 
 def _literal(formula: Formula) -> str:
     return format_formula(formula)
+
+
+def _said(premise: Formula) -> str:
+    if isinstance(premise, Implies):
+        return f"{_literal(premise.left)}>{_literal(premise.right)};"
+    return f"!{_literal(premise)};"
 
 
 def draw_problem(rng: np.random.Generator, depth: int) -> list[Problem]:
@@ -190,10 +223,10 @@ def _tokenizer() -> Any:
 
     from custodiet.data.tokenizer import BOS_TOKEN, Tokenizer
 
-    signs = [BOS_TOKEN, ">", ";", "?", "=", ":", ",", "\n", *WORDS]
+    signs = [BOS_TOKEN, "!", ">", ";", "?", "=", ":", ",", "\n", *WORDS]
     words = [*signs, *[sign + name for name in NAMES for sign in ("", "~")]]
     inner = tokenizers.Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token=BOS_TOKEN))
-    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"~?[a-z][0-9]?|[>;?=:,\nTFU]"), "isolated")  # type: ignore[assignment]
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"~?[a-z][0-9]?|[!>;?=:,\nTFU]"), "isolated")  # type: ignore[assignment]
     inner.decoder = decoders.Fuse()  # type: ignore[assignment]
     inner.add_special_tokens([BOS_TOKEN])
     return Tokenizer(inner)
@@ -204,12 +237,17 @@ def _batches(config: LogicDepthConfig, codec: Any, context_length: int) -> Itera
     from custodiet.train.batches import Batch
 
     rng = numpy_rng(config.seed, "logic depth", "train")
-    while True:
+    for step in count():
+        depths, spread = config.stage(step)
         texts, starts = [], []
         while len(texts) < config.batch_rows:
-            depth = config.trained_depths[int(rng.integers(len(config.trained_depths)))]
+            depth = depths[int(rng.integers(len(depths)))]
             for one in draw_problem(rng, depth):
-                way = "direct" if rng.random() < 0.5 else "chain"
+                drawn = rng.random()
+                if drawn < config.recited_share:
+                    texts.append((one.prompt() + RECITE, one.recited(rng.permutation(len(one.premises)).tolist())))
+                    continue
+                way = "direct" if drawn < config.recited_share + config.direct_share else "chain"
                 texts.append((one.prompt() + CUES[way], one.answer(way)))
         del texts[config.batch_rows :]
         prompts, answers = codec.encode([a for a, _ in texts]), codec.encode([b for _, b in texts])
@@ -222,9 +260,16 @@ def _batches(config: LogicDepthConfig, codec: Any, context_length: int) -> Itera
             tokens_BT[at, : len(row)] = row
             valid_BT[at, 1 : len(row)] = True
             keep_BT[at, start : len(row)] = True
-        # texts begin anywhere in the context, so that the places of longer ones are not new to the model
-        position_BT = np.arange(longest) + rng.integers(0, context_length - longest + 1, len(rows))[:, None]
+        farthest = int(spread * (context_length - longest))
+        position_BT = np.arange(longest) + rng.integers(0, farthest + 1, len(rows))[:, None]
         yield Batch(tokens_BT=tokens_BT, valid_BT=valid_BT, keep_BT=keep_BT, position_BT=position_BT)
+
+
+def _waves(num_places: int, width: int) -> np.ndarray:
+    """Sines and cosines from which the table of places begins: one place back is the same turn everywhere."""
+    half = -(-width // 2)
+    angles = np.arange(num_places)[:, None] * 300.0 ** (-np.arange(half) / half)
+    return (0.05 * np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :width]).astype(np.float32)
 
 
 def _train(config: LogicDepthConfig, codec: Any, folder: Path, on_progress: Progress) -> float:
@@ -247,6 +292,8 @@ def _train(config: LogicDepthConfig, codec: Any, folder: Path, on_progress: Prog
     torch.set_num_threads(config.num_threads)
     try:
         model = GPT(sizes, seed=derive_seed(config.seed, "logic depth", "init"))
+        with torch.no_grad():
+            model.position_embedding.weight.copy_(torch.from_numpy(_waves(config.context_length, config.width)))
         optimizer = FlatAdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=config.weight_decay, clip_norm=1.0)
         schedule = Schedule(
             peak=config.learning_rate, num_steps=config.num_steps, warmup_steps=min(100, config.num_steps // 10),
@@ -305,28 +352,36 @@ def _is_learned(record: LogicEvaluationRecord, depths: Sequence[int]) -> bool:
     return len(shares) == len(trained) and min(shares) >= LEARNED
 
 
+def way_of_asking(
+    config: LogicDepthConfig, way: str, loaded: Any
+) -> tuple[Literal["choices", "answer"], int | None, Callable[[Sequence[Item]], list[dict[str, Any]]]]:
+    """Mode of the evaluation, most tokens of an answer, and what asks: by scoring labels, or by letting the model write."""
+    from custodiet.nn.answering import LocalChoiceScorer, LocalTextGenerator
+
+    if way == "direct":
+        return "choices", None, ask_by_choices(LocalChoiceScorer.of(loaded), lambda text: text, CUES[way])
+    max_tokens = 4 * max(config.tested_depths) + 8
+    generator = LocalTextGenerator.of(loaded, max_tokens=max_tokens)
+    return "answer", max_tokens, ask_by_text(generator, lambda text: text, CUES[way], proof=False)
+
+
 def _test(
     config: LogicDepthConfig, way: str, folder: Path, items_path: Path, on_progress: Progress, command: str
 ) -> LogicEvaluationRecord:
     import torch
 
-    from custodiet.nn.answering import LocalChoiceScorer, LocalTextGenerator
     from custodiet.nn.loading import load_model
 
     started = time.monotonic()
     run = RunFolder.create(folder / way, "logic-evaluate")
     loaded = load_model(folder / "model", device="cpu", dtype="float32")
-    mode = "choices" if way == "direct" else "answer"
+    mode, max_tokens, ask = way_of_asking(config, way, loaded)
     items, left_out, num = read_items(items_path, mode=mode)
-    max_tokens = None if way == "direct" else 2 * max(config.tested_depths) + 4
-    if max_tokens is None:
-        ask = ask_by_choices(LocalChoiceScorer.of(loaded), lambda text: text, CUES[way])
-    else:
-        ask = ask_by_text(
-            LocalTextGenerator.of(loaded, max_tokens=max_tokens), lambda text: text, CUES[way], proof=False
-        )
     run.begin({"job": "logic-evaluate", "study": "logic depth", "way": way, **asdict(config)})
-    rows = answer_items(items, ask, run.path / "answers.jsonl", batch_size=192, on_progress=on_progress)
+    rows = answer_items(
+        items, ask, run.path / "answers.jsonl", batch_size=192,
+        on_progress=lambda task, *rest: on_progress(f"{task}, {way}", *rest),
+    )  # fmt: skip
     here = Environment.here(
         torch=str(torch.__version__), device="cpu", dtype=loaded.dtype, num_threads=torch.get_num_threads(),
         instruction_set=torch.backends.cpu.get_cpu_capability(),

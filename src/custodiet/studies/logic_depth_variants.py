@@ -18,7 +18,7 @@ import numpy as np
 from custodiet.base.rng import numpy_rng
 from custodiet.errors import CustodietError
 from custodiet.logic.engines.decide import certify
-from custodiet.logic.evaluation import Item, answer_items, ask_by_choices, read_items
+from custodiet.logic.evaluation import Item, answer_items, read_items
 from custodiet.logic.evaluation_record import AskedModel, make_record
 from custodiet.logic.formulas import Atom, Formula, Implies, Not, atoms_of, complement
 from custodiet.logic.notation import format_formula, parse_formula
@@ -26,7 +26,7 @@ from custodiet.records.base import Environment
 from custodiet.records.files import sha256_file
 from custodiet.records.logic_evaluation import ItemsFile, LogicEvaluationRecord
 from custodiet.records.run_folder import RunFolder
-from custodiet.studies.logic_depth import CUES, NAMES, LogicDepthConfig, Problem
+from custodiet.studies.logic_depth import CUES, NAMES, LogicDepthConfig, Problem, way_of_asking
 
 __all__ = ["ask_variants", "make_depth_variants"]
 
@@ -99,13 +99,14 @@ def _with_one_more(premises: list[Formula], extra: Formula, rng: np.random.Gener
 
 
 def ask_variants(
-    config: LogicDepthConfig, folder: Path, *, num_items: int, on_progress: Progress, command: str = ""
+    config: LogicDepthConfig, folder: Path, *, way: str, num_items: int, on_progress: Progress, command: str = ""
 ) -> LogicEvaluationRecord:
-    """Put items of the trained depths and their variants to the model, label at once.
+    """Put items of the trained depths and their variants to the model.
 
     Args:
         config: of the run that lies in `folder`.
         folder: where `run_logic_depth` left `items.jsonl` and `model`; gets the run `variants`.
+        way: direct, the label at once, or chain, the chain before the label.
         num_items: how many items get variants, by whole problems.
         on_progress: called with (task, done, total, note).
         command: as it was typed.
@@ -115,20 +116,22 @@ def ask_variants(
     """
     import torch
 
-    from custodiet.nn.answering import LocalChoiceScorer
     from custodiet.nn.loading import load_model
 
     started = time.monotonic()
     path = folder / "items.jsonl"
-    everything, _, num = read_items(path, mode="choices")
+    loaded = load_model(folder / "model", device="cpu", dtype="float32")
+    mode, max_tokens, ask = way_of_asking(config, way, loaded)
+    everything, _, num = read_items(path, mode=mode)
     items = _spread([one for one in everything if one.raw["cell"]["depth"] in config.trained_depths], num_items)
     rng = numpy_rng(config.seed, "logic depth", "variants")
     run = RunFolder.create(folder / "variants", "logic-evaluate")
     run.begin({"job": "logic-evaluate", "study": "logic depth", "way": "variants", **asdict(config)})
-    loaded = load_model(folder / "model", device="cpu", dtype="float32")
-    ask = ask_by_choices(LocalChoiceScorer.of(loaded), lambda text: text, CUES["direct"])
     asked = [*items, *_variants_of(items, rng)]
-    rows = answer_items(asked, ask, run.path / "answers.jsonl", batch_size=192, on_progress=on_progress)
+    rows = answer_items(
+        asked, ask, run.path / "answers.jsonl", batch_size=192,
+        on_progress=lambda task, *rest: on_progress(f"{task}, variants", *rest),
+    )  # fmt: skip
     record = make_record(
         rows,
         AskedModel(
@@ -140,9 +143,9 @@ def ask_variants(
         ),
         ItemsFile(path=path.name, sha256=sha256_file(path), num_items=num, num_asked=len(items)),
         title="Trained depths, and variants with the same label",
-        mode="choices",
-        cue=CUES["direct"],
-        max_tokens=None,
+        mode=mode,
+        cue=CUES[way],
+        max_tokens=max_tokens,
         seed=config.seed,
         started=started,
         command=command,

@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import pytest
 
 from custodiet.records.base import Measurement
-from custodiet.records.study import Claim, StudyRecord
-from custodiet.report.html import render_html, render_study_html
+from custodiet.records.study import Claim, Curve, CurveLine, CurvePoint, StudyRecord
+from custodiet.report.html import render_html
 from custodiet.report.markdown import render_markdown, render_study_markdown
+from custodiet.report.study import render_study_html
 from custodiet.report.text import format_measurement, headline_lines, summary_sentences
 from tests.sample_record import make_environment, make_record
 
@@ -104,5 +105,28 @@ def test_study_reports():
         claims=[claim, claim.model_copy(update={"published": None, "measured": None, "verdict": "new", "tolerance": None})],
     )  # fmt: skip
     page = render_study_html(record)
+    assert "<svg" not in page and "Curves" not in page
     assert "&lt;somebody&gt;" in page and "reproduced" in page
     assert "| a_claim | 0.5 | 0.4 |" in render_study_markdown(record)
+
+
+def test_a_curve_of_a_study_is_plotted_with_its_numbers():
+    share = Measurement(value=0.75, low=0.625, high=0.875, num=40)
+    points = [CurvePoint(x=1.0, share=share), CurvePoint(x=2.0, share=Measurement.missing("none asked"))]
+    curve = Curve(
+        title="Right by <depth>", x_label="depth", y_label="right", lines=[CurveLine(label="a line", points=points)],
+        reference=0.5, reference_label="guessing", known_to=1.0,
+    )  # fmt: skip
+    record = StudyRecord(
+        study="s", title="T", created_utc="2026-01-01T00:00:00Z", seed=0, elapsed_s=1.0, environment=make_environment(),
+        claims=[], curves=[curve],
+    )  # fmt: skip
+    page = render_study_html(record)
+    assert page == render_study_html(record)
+    for text in ("Right by &lt;depth&gt;", "a line", "guessing", "beyond the training", "75", "none asked"):
+        assert text in page, text
+    assert "beyond the training" not in render_study_html(
+        record.model_copy(update={"curves": [curve.model_copy(update={"known_to": 2.0})]})
+    )
+    markdown = render_study_markdown(record)
+    assert "| depth | a line |" in markdown and "| 1 | 75" in markdown

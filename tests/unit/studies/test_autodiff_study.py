@@ -7,8 +7,8 @@ import pytest
 from custodiet.records.base import Measurement, load_record
 from custodiet.records.run_folder import RunFolder
 from custodiet.records.study import StudyRecord
-from custodiet.report.html import render_study_html
 from custodiet.report.markdown import render_study_markdown
+from custodiet.report.study import render_study_html
 from custodiet.studies import autodiff_claims, autodiff_peers, dated
 from custodiet.studies.autodiff import AutodiffConfig, run_autodiff_study
 from custodiet.studies.autodiff_claims import BARS, Outcome, dated_outcomes, judge_autodiff_claims
@@ -130,14 +130,14 @@ def test_a_wrong_derivative_is_a_fault_and_a_missing_peer_is_not():
     assert prepare_side(Side(unavailable, "peer"), (1.0,)) == (None, "not here", False)
 
 
-def test_records_of_before_there_were_listings_are_read(done, tmp_path):
+def test_records_of_before_there_were_listings_and_curves_are_read(done, tmp_path):
     _, record, _ = done
     raw = json.loads(record.to_json())
     raw["schema"] = "custodiet.study/1"
-    del raw["listings"]
+    del raw["listings"], raw["curves"]
     for claim in raw["claims"]:
         del claim["why"]
     (tmp_path / "record.json").write_text(json.dumps(raw))
     old = load_record(tmp_path / "record.json", (StudyRecord,))
-    assert old.schema_id == "custodiet.study/2" and old.listings == []
+    assert old.schema_id == "custodiet.study/3" and old.listings == [] and old.curves == []
     assert "<pre>" not in render_study_html(old)

@@ -63,7 +63,8 @@ def test_the_study_runs_and_is_kept(done):
     assert load_record(folder.record_json, (StudyRecord,)) == record
     claims = {claim.name: claim for claim in record.claims}
     assert list(claims) == NAMES
-    assert {"generate", "labels", "mutants", "shortcuts", "control", "train to depth"} <= set(told)
+    parts = {"generate", "mutants", "shortcuts", "control", "train to depth", "answers, direct", "answers, chain"}
+    assert parts | {"answers, variants"} | {f"labels, {logic}" for logic in found.reproofs} <= set(told)
     assert STUDIES["logic-chains"].load() is run_logic_chains_study
     assert set(found.reproofs) == set(MATRIX["entailment"])
     for reproof in found.reproofs.values():

@@ -46,6 +46,10 @@ def test_texts_are_tokens_that_come_back():
             assert codec.decode(ids) == text
             assert codec.bos_id not in ids
             assert one.answer(way).endswith(WORDS[LABELS.index(one.label)])
+        cited = one.answer("chain").split("\n")[0].split(";")[:-1]
+        stated = one.prompt().split("?")[0].split(";")[:-1]
+        assert len(cited) == 4 and set(cited) <= set(stated) and cited[0].startswith("!")
+        assert sorted(one.recited(range(9, -1, -1)).split(";")[:-1]) == sorted(stated)
 
 
 def test_the_loss_is_on_answers_only():
@@ -55,10 +59,21 @@ def test_the_loss_is_on_answers_only():
         batch.tokens_BT, batch.keep_BT, batch.valid_BT, batch.position_BT, strict=True
     ):
         answer = codec.decode(tokens[keep])
-        assert answer.endswith("<|bos|>") and answer.removesuffix("<|bos|>")[-1] in "TFU"
         prompt = codec.decode(tokens[valid & ~keep])
-        assert prompt[-1] in "=:" and "?" in prompt and "?" not in answer
+        assert prompt[-1] in "=:," and "?" in prompt and "?" not in answer
+        assert answer.endswith("<|bos|>") and answer.removesuffix("<|bos|>")[-1] in (
+            ";" if prompt[-1] == "," else "TFU"
+        )
         assert positions[-1] < TINY.context_length and (np.diff(positions) == 1).all()
+
+
+def test_training_goes_deeper_and_farther_into_the_context():
+    config = LogicDepthConfig(num_steps=100, trained_depths=(3, 1, 2))
+    stages = [config.stage(step) for step in range(100)]
+    assert stages[0] == ((1,), 0.0) and stages[99] == ((1, 2, 3), 1.0)
+    assert [len(depths) for depths, _ in stages] == sorted(len(depths) for depths, _ in stages)
+    assert [spread for _, spread in stages] == sorted(spread for _, spread in stages)
+    assert LogicDepthConfig(trained_depths=(2,)).stage(0)[0] == (2,)
 
 
 def test_a_model_that_learned_nothing_is_said_to_have(tmp_path):
