@@ -381,10 +381,21 @@ def _labels_by_table(table: Table, common: list[Formula], switches: Sequence[For
     return [column_label(whole & table.column(switch), column) for switch in switches]
 
 
-def _decisions(problem: SatProblem | GroundProblem, num_common: int, goal: Formula) -> list[Decision]:
-    """What each version says of the goal, where a problem's premises are the common ones and then the three switches."""
-    common = range(num_common)
-    return [problem.decide(goal, [*common, num_common + version]) for version in range(3)]
+def _decisions(
+    problem: SatProblem | GroundProblem, num_common: int, goal: Formula, with_models: Sequence[str] = ()
+) -> list[Decision]:
+    """What each version says of the goal, where a problem's premises are the common ones and then the three switches.
+
+    Models are given for all versions, or only for those that should have these labels.
+    """
+    found = []
+    for version, label in enumerate((ENTAILED, CONTRADICTED, UNKNOWN)):
+        stated = [*range(num_common), num_common + version]
+        if with_models and label not in with_models:
+            found.append(Decision(problem.label(goal, stated), engines=(problem.engine,)))
+        else:
+            found.append(problem.decide(goal, stated))
+    return found
 
 
 def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:
@@ -422,7 +433,7 @@ def certify_problem(problem: Problem) -> bool:
     by_types = problem.logic in ("syllogistic", "monadic") and len(problem.predicates) <= MAX_PREDICATES
     goals = [one.goal for one in asked]
     with GroundProblem([*common, *switches], goals, signature=signature, selectable=True) as ground:
-        found = [_decisions(ground, len(common), goal) for goal in goals]
+        found = [_decisions(ground, len(common), goal, (UNKNOWN,) if by_types else ()) for goal in goals]
     second = _labels_by_types(common, switches, goals) if by_types else []
     for place, (one, decisions) in enumerate(zip(asked, found, strict=True)):
         labels = [decision.label for decision in decisions]

@@ -125,16 +125,18 @@ def _rows(
     for place, row in enumerate(made):
         case: Case = row["case"]
         premises: list[Formula] = row.get("stated", case.premises)
-        twins = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
+        same = [names[other] for other, one in enumerate(made) if one["case"].goal == case.goal and other != place]
+        twins = ", ".join([f'"{one}"' for one in same]) if task == "entailment" else ""
+        depth, choices = case.depth(), row["choices"]
         parts = [
             f'{{"id": "{names[place]}", "seed": {config.seed}, "index": {first + place}, "task": "{task}"',
             f'"logic": "{problem.logic}", "language": "{wording.language}", "prompt": {_json(row["prompt"])}',
-            f'"answer": {_json(row["answer"])}, "choices": {_json(row["choices"])}, "label": "{case.label}"',
+            f'"answer": {_json(row["answer"])}, "choices": {_list(tuple(choices)) if choices else _json(choices)}, "label": "{case.label}"',
             f'"premises": {texts.sentences(premises)}, "goal": {texts.sentence(case.goal)}, "proof": {texts.proof(case)}',
             f'"support": {[one + 1 for one in case.support]}, "support_unique": {"true" if case.support else "null"}',
-            f'"depth": {_json(case.depth())}, "counter_models": {texts.models(case)}, "skeleton": "{case.skeleton}"',
-            f'"outline": "{outline}", "group": "{group}", "twins": {_json(twins if task == "entailment" else [])}',
-            f'"split": "{split}", "cell": {_json(case.cell())}',
+            f'"depth": {_flat(depth) if depth else "null"}, "counter_models": {texts.models(case)}, "skeleton": "{case.skeleton}"',
+            f'"outline": "{outline}", "group": "{group}", "twins": [{twins}]',
+            f'"split": "{split}", "cell": {_flat(case.cell())}',
             f'"certificates": {certificates["kernel" if case.proof else "evaluated counter-models"]}',
         ]
         parts += [f'"{key}": {_json(_plain(value, texts))}' for key, value in row.items() if key not in _KNOWN]
@@ -144,6 +146,20 @@ def _rows(
         values = (case.label, task, problem.logic, wording.language, split)
         lines.append(RowText(", ".join(parts), values))
     return lines
+
+
+@lru_cache(maxsize=256)
+def _list(texts: tuple[str, ...]) -> str:
+    return _json(list(texts))
+
+
+def _flat(values: dict[str, Any]) -> str:
+    """An object of numbers and plain words."""
+    return (
+        "{"
+        + ", ".join([f'"{key}": "{one}"' if isinstance(one, str) else f'"{key}": {one}' for key, one in values.items()])
+        + "}"
+    )
 
 
 _KNOWN = ("prompt", "answer", "choices", "case", "stated")
