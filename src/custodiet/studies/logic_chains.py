@@ -59,7 +59,7 @@ class LogicChainsConfig:
     """of these, by z3 as well"""
     num_peer: int = 2000
     """entries of each task of the peer"""
-    num_audited: int = 7200
+    num_audited: int = 24_000
     """items of the default data that are attacked"""
     num_control: int = 3000
     """items of the control that are attacked"""
