@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
+
+from custodiet.cli.logic_generate import generate
+from custodiet.logic.generate.chains import GOAL_FORMS
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
@@ -49,3 +53,18 @@ def test_contradictory_options_are_usage_errors(tmp_path: Path) -> None:
     split = run("generate", "--split", "iid", "--num", "6", "--out", out)
     assert split.returncode == 2 and "LogicInference tasks only" in split.stderr
     assert "logicinference-3b" in run("tasks").stdout
+
+
+def test_goal_forms(tmp_path: Path) -> None:
+    out = tmp_path / "forms.jsonl"
+    done = run("generate", "--goal-forms", "literal,conditional", "--num", "36", "--out", str(out), "--quiet")
+    assert done.returncode == 0, done.stderr
+    forms = [json.loads(line)["cell"]["goal_form"] for line in out.read_text().splitlines()]
+    assert {one: forms.count(one) for one in set(forms)} == {"literal": 18, "conditional": 18}
+    unknown = run("generate", "--goal-forms", "atom", "--num", "6", "--out", str(tmp_path / "x.jsonl"))
+    assert unknown.returncode == 2 and "biconditional" in unknown.stderr
+    other = run(
+        "generate", "--goal-forms", "literal", "--logic", "datalog", "--num", "6", "--out", str(tmp_path / "x.jsonl")
+    )
+    assert other.returncode == 2 and "--goal-forms is about" in other.stderr
+    assert inspect.signature(generate).parameters["goal_forms"].default == ",".join(GOAL_FORMS)

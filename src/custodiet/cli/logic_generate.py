@@ -13,6 +13,7 @@ from custodiet.errors import UsageError
 __all__ = ["dedup", "generate", "tasks"]
 
 _DISTRACTORS = "near-miss,dead-end,same-vocabulary,contrary:1"
+_GOAL_FORMS = "literal,conjunction,disjunction,conditional,biconditional"
 
 
 def generate(
@@ -27,6 +28,7 @@ def generate(
     distractors: str = _DISTRACTORS,
     vocabulary: Literal["nonce", "neutral", "counterfactual"] = "nonce",
     language: Literal["logic", "english", "both"] = "english",
+    goal_forms: str = _GOAL_FORMS,
     existential_import: Annotated[bool, Parameter(negative=())] = False,
     split: Literal["ood", "iid", "length", "depth"] = "ood",
     answer: Literal["end", "beginning"] = "end",
@@ -55,6 +57,8 @@ def generate(
             premises per problem that would decide the goal if something unknown held.
         vocabulary: words of English: invented, everyday, or everyday against the facts.
         language: the notation of formulas, controlled English, or each problem in one of the two.
+        goal_forms: of what is asked in propositional, monadic and relational logic: literal, conjunction, disjunction,
+            conditional, biconditional. With literal and others every compound goal is asked, and the literal in it.
         existential_import: in syllogistic problems every kind has a member; the prompt says which of both holds.
         split: ood: no shape of premises is in two splits. For LogicInference tasks also: iid, by item; length: training
             has at most four premises; depth: training has chains of at most two steps.
@@ -89,6 +93,7 @@ def generate(
         contrary=contrary,
         vocabulary=vocabulary,
         language=language,
+        goal_forms=_names(goal_forms),
         existential_import=existential_import,
         split_scheme=split,
         answer_position=answer,

@@ -137,6 +137,10 @@ class GenerateConfig:
         _range("--premises", self.premises, 2, _MAX_PREMISES)
         if not 0 <= self.contrary <= self.premises[1]:
             raise UsageError("--distractors contrary:K", expected=f"0 to {self.premises[1]}", got=self.contrary)
+        if set(self.goal_forms) != set(GOAL_FORMS) and {"syllogistic", "datalog"}.issuperset(self.logics):
+            raise UsageError(
+                "--goal-forms is about propositional, monadic and relational problems", got=", ".join(self.logics)
+            )
         if self.existential_import and "syllogistic" not in self.logics:
             raise UsageError(
                 "--existential-import is about syllogistic problems",
