@@ -41,7 +41,7 @@ def generate(
     json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Write problems of logic whose labels two engines agree on, with proofs, supports and counter-models.
+    """Write problems of logic whose labels are proved and confirmed, with proofs, supports and counter-models.
 
     Args:
         num: how many items.

@@ -206,7 +206,7 @@ class Coloring:
             return _mix(own, sum([_mix(self._value(one, bound), own) for one in parts]) & _M)
         if kind in ("forall", "exists"):
             return _mix(_named(f"{kind} in {formula[2]}"), self._value(formula[3], {**bound, formula[1]: len(bound)}))
-        return _FALSUM
+        return _mix(_FALSUM, 0)  # a connective without parts
 
     def _literal(self, body: Formula, sign: int, bound: dict[str, int]) -> int:
         equal = body[0] == "equal"

@@ -84,3 +84,10 @@ def test_constants_that_only_facts_mention_are_told_apart_if_literals_are_looked
     assert right != wrong
     assert right == whole("P(e)", "P(k)", "R(a, k)")
     assert wrong == whole("P(e)", "P(k)", "R(a, b)")
+
+
+@given(st.lists(formulas(), min_size=1, max_size=4), formulas())
+def test_a_formula_has_one_number_whether_it_colors_or_not(premises: list[Formula], goal: Formula) -> None:
+    coloring = Coloring(premises, goal, literals=True)
+    colored = [coloring._values()[root] for root, _ in coloring._roots[:-1]]  # pyright: ignore[reportPrivateUsage]
+    assert colored == [coloring._value(one, {}) for one in premises]  # pyright: ignore[reportPrivateUsage]

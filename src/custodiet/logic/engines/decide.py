@@ -30,7 +30,7 @@ from custodiet.logic.fragments import Signature, require_logic
 from custodiet.logic.notation import format_formula
 from custodiet.logic.semantics import Decision, evaluate, label_of
 
-__all__ = ["certify", "decide_by_tableau_or_z3"]
+__all__ = ["certify"]
 
 Engine = Callable[..., Decision]
 _TABLEAU_BUDGET = 1500  # applications of rules; about as long as z3 takes
@@ -78,7 +78,7 @@ def certify(
     return replace(decision, engines=tuple([one.engines[0] for one in found]))
 
 
-def decide_by_tableau_or_z3(
+def _by_tableau_or_z3(
     premises: Sequence[Formula], goal: Formula, *, models: bool = True, signature: Signature | None = None
 ) -> Decision:
     """Decide by a hyper tableau, or by z3 where that would take long; arguments as those of `decide_by_tableau`."""
@@ -86,19 +86,19 @@ def decide_by_tableau_or_z3(
     return decide_by_z3(premises, goal, models=models, signature=signature) if found is None else found
 
 
-_READ_SIGNATURES: tuple[Engine, ...] = (decide_by_grounding, decide_by_tableau_or_z3)
+_READ_SIGNATURES: tuple[Engine, ...] = (decide_by_grounding, _by_tableau_or_z3)
 
 
 def _engines(logic: str, known: Signature | Program) -> tuple[Engine, Engine]:
     if logic == "datalog":
         return decide_by_closure, decide_by_clingo
     if logic == "relational":
-        return decide_by_grounding, decide_by_tableau_or_z3
+        return decide_by_grounding, _by_tableau_or_z3
     if logic == "propositional":
         small = len(known.predicates) <= MAX_ATOMS
-        return (decide_by_table, decide_by_sat) if small else (decide_by_sat, decide_by_tableau_or_z3)
+        return (decide_by_table, decide_by_sat) if small else (decide_by_sat, _by_tableau_or_z3)
     small = len(known.predicates) <= MAX_PREDICATES
-    return (decide_by_types, decide_by_grounding) if small else (decide_by_grounding, decide_by_tableau_or_z3)
+    return (decide_by_types, decide_by_grounding) if small else (decide_by_grounding, _by_tableau_or_z3)
 
 
 def _check_models(decision: Decision, premises: Sequence[Formula], goal: Formula) -> None:

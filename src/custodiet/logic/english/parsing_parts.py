@@ -5,6 +5,7 @@ The grammar is written down in `parsing.py`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from custodiet.logic.english.canonical import canonical_variable
@@ -46,7 +47,7 @@ def is_variable_text(kind: str) -> bool:
     return kind[:1] in _LETTERS and (len(kind) == 1 or kind[1:].isdigit())
 
 
-class PartParser:
+class PartParser(ABC):
     """Reads the parts of clauses.
 
     Args:
@@ -63,9 +64,9 @@ class PartParser:
         self.closed = False  # whether the clause that was read last is closed, and whether it is plain
         self.plain = False
 
+    @abstractmethod
     def clause(self) -> Tree:
-        """A clause; `self.closed` and `self.plain` tell afterwards what it was."""
-        raise NotImplementedError("the upper half of the grammar reads clauses")
+        """A clause, by the upper half of the grammar; `self.closed` and `self.plain` tell afterwards what it was."""
 
     def fail(self, expected: str) -> ParseFailure:
         return ParseFailure(self.at, expected)

@@ -14,7 +14,7 @@ occur in the same places. Where premises are scarce the split chains shrink to n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from custodiet.logic.formulas import FALSUM, And, Atom, Formula, Iff, Implies, Not, Or, complement
 from custodiet.logic.generate.draws import Draws
@@ -47,7 +47,7 @@ class Frame:
     num_steps: int
     kinds: list[str]
     literal: Formula | None = None
-    literal_lines: tuple[list[Line], list[Line]] = ([], [])
+    literal_lines: tuple[list[Line], list[Line]] = field(default_factory=lambda: ([], []))
 
 
 def min_premises(depth: int, goal_form: str = "literal") -> int:
